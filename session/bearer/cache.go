@@ -1,0 +1,115 @@
+package bearer
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/claimproxy/claimproxy/session"
+)
+
+const (
+	// refusalAge is how long a refusal is remembered, so that a program that
+	// repeats a bad token does not have the provider asked each time.
+	refusalAge = 10 * time.Second
+	// cacheBytes bounds the memory that remembered tokens take, by estimate.
+	cacheBytes = 64 << 20
+)
+
+// key is a hash of the provider and the token. The token itself is not kept.
+type key [sha256.Size]byte
+
+func keyOf(providerID, token string) key {
+	h := sha256.New()
+	h.Write([]byte(providerID)) // an id has no NUL, so the two cannot shift
+	h.Write([]byte{0})
+	h.Write([]byte(token))
+	return key(h.Sum(nil))
+}
+
+// entry is what is known about one token: an identity or a refusal.
+type entry struct {
+	identity *session.Identity
+	refused  *session.Rejected
+	// audience is the aud of a token that is good only for a resource published
+	// here; nil when the token is good whatever the request.
+	audience []string
+	// expires is the token's own end; zero when it has none.
+	expires time.Time
+	// until is when the entry must be asked for again; set by put.
+	until time.Time
+}
+
+// weight estimates the bytes that an entry takes.
+func (e *entry) weight() uint32 {
+	n := 512
+	if e.identity != nil {
+		n += weigh(map[string]any(e.identity.Claims))
+	}
+	return uint32(n)
+}
+
+func weigh(v any) int {
+	n := 32
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case []any:
+		for _, e := range v {
+			n += weigh(e)
+		}
+	case map[string]any:
+		for k, e := range v {
+			n += len(k) + 48 + weigh(e)
+		}
+	}
+	return n
+}
+
+// cache remembers entries. otter bounds the memory and drops what is over; the
+// promise that nothing is believed for too long is kept by get, on the injected
+// clock.
+type cache struct {
+	now     func() time.Time
+	entries *otter.Cache[key, *entry]
+}
+
+func newCache(now func() time.Time) *cache {
+	return &cache{now, otter.Must(&otter.Options[key, *entry]{
+		MaximumWeight: cacheBytes,
+		Weigher:       func(_ key, e *entry) uint32 { return e.weight() },
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *entry]) time.Duration {
+			return max(e.Value.until.Sub(now()), time.Millisecond)
+		}),
+	})}
+}
+
+func (c *cache) get(k key) (*entry, bool) {
+	e, ok := c.entries.GetIfPresent(k)
+	if !ok || !c.now().Before(e.until) {
+		return nil, false
+	}
+	return e, true
+}
+
+// put keeps an entry until the earlier of the token's expiry and maxAge. Of a
+// token without expiry maxAge alone decides.
+func (c *cache) put(k key, e *entry, maxAge time.Duration) {
+	now := c.now()
+	e.until = now.Add(maxAge)
+	if e.refused != nil {
+		e.until = now.Add(min(maxAge, refusalAge))
+	}
+	if !e.expires.IsZero() && e.expires.Before(e.until) {
+		e.until = e.expires
+	}
+	if e.until.After(now) {
+		c.entries.Set(k, e)
+	}
+}
+
+func (c *cache) close() {
+	c.entries.InvalidateAll()
+	c.entries.StopAllGoroutines()
+}

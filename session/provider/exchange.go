@@ -1,0 +1,109 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// ErrGrantRefused says that the provider did not accept an authorization code.
+var ErrGrantRefused = errors.New("the provider refused the grant")
+
+// Tokens is what the token endpoint gave for a code.
+type Tokens struct {
+	Access, Refresh, ID string
+	// Expires is when the access token ends; zero when the provider did not say.
+	Expires time.Time
+}
+
+// AuthorizationRequest is what one login attempt sends along.
+type AuthorizationRequest struct {
+	State, Nonce string
+	// Verifier is the PKCE code verifier; its S256 challenge is what is sent (RFC
+	// 7636 section 4.2).
+	Verifier string
+}
+
+// AuthorizationURL is where a browser goes to sign in.
+func (p *Provider) AuthorizationURL(ctx context.Context, a AuthorizationRequest) (string, error) {
+	md, err := p.Metadata(ctx)
+	if err != nil {
+		return "", err
+	}
+	opts := []oauth2.AuthCodeOption{
+		oauth2.SetAuthURLParam("nonce", a.Nonce),
+		oauth2.S256ChallengeOption(a.Verifier),
+	}
+	for k, v := range p.AuthorizeParams {
+		opts = append(opts, oauth2.SetAuthURLParam(k, v))
+	}
+	return p.oauth2(md).AuthCodeURL(a.State, opts...), nil
+}
+
+// Exchange trades an authorization code for tokens. The error wraps
+// ErrGrantRefused or ErrClientRefused, or is a *session.Unavailable. It never
+// contains the provider's reply, of which x/oauth2 would print every byte.
+func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens, error) {
+	md, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, p.http)
+	t, err := p.oauth2(md).Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		return nil, p.exchangeError(err)
+	}
+	if !strings.EqualFold(t.TokenType, "Bearer") && t.TokenType != "" {
+		return nil, p.unavailable("token endpoint", 0, fmt.Errorf("expected token_type Bearer, got %q", cleanCode(t.TokenType)))
+	}
+	id, _ := t.Extra("id_token").(string)
+	tokens := &Tokens{Access: t.AccessToken, Refresh: t.RefreshToken, ID: id}
+	if t.ExpiresIn > 0 {
+		tokens.Expires = p.Now().Add(time.Duration(t.ExpiresIn) * time.Second)
+	}
+	return tokens, nil
+}
+
+func (p *Provider) exchangeError(err error) error {
+	var re *oauth2.RetrieveError
+	if !errors.As(err, &re) || re.Response == nil {
+		return p.unavailable("token endpoint", 0, withoutBody(err))
+	}
+	status, code := re.Response.StatusCode, cleanCode(re.ErrorCode)
+	switch {
+	case code == "invalid_client" || code == "unauthorized_client" || status == 401:
+		return fmt.Errorf("%w: client %q: status %d, error %q", ErrClientRefused, p.Client.ID, status, code)
+	case status == 400 && code != "":
+		return fmt.Errorf("%w: status %d, error %q", ErrGrantRefused, status, code)
+	}
+	return p.unavailable("token endpoint", retryAfter(re.Response.Header), fmt.Errorf("expected status 200, got %d, error %q", status, code))
+}
+
+// withoutBody keeps the cause of a failed call and drops what x/oauth2 quotes.
+func withoutBody(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return errors.New("the reply is not a token reply")
+}
+
+func (p *Provider) oauth2(md *Metadata) *oauth2.Config {
+	style := oauth2.AuthStyleInHeader
+	// Never auto-detect: it repeats a failed request, and a code is good once.
+	if p.Client.Secret == "" || inForm(md.TokenAuth) {
+		style = oauth2.AuthStyleInParams
+	}
+	return &oauth2.Config{
+		ClientID:     p.Client.ID,
+		ClientSecret: p.Client.Secret,
+		RedirectURL:  p.RedirectURI,
+		Scopes:       p.Scopes,
+		Endpoint:     oauth2.Endpoint{AuthURL: md.AuthorizationEndpoint, TokenURL: md.TokenEndpoint, AuthStyle: style},
+	}
+}

@@ -1,0 +1,134 @@
+package provider
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// leeway is how far the provider's clock and ours may differ.
+const leeway = time.Minute
+
+// Errors that VerifyJWT and VerifyIDToken wrap beside ErrSignature.
+var (
+	// ErrMalformed: not a signed JWT, or its claims are not what RFC 7519 asks.
+	ErrMalformed = errors.New("not a well-formed token")
+	// ErrIssuer: the token speaks for another issuer.
+	ErrIssuer = errors.New("token is from another issuer")
+	// ErrExpired: the token's time is over.
+	ErrExpired = errors.New("token has expired")
+	// ErrNotYet: the token's time has not come.
+	ErrNotYet = errors.New("token is not valid yet")
+)
+
+// JWT is a verified token: the signature is by a key of the provider, iss is the
+// provider, exp has not passed and nbf has. Nothing else is promised; audience
+// and kind are for the caller.
+type JWT struct {
+	// Header is the protected header, Claims the payload.
+	Header, Claims session.Claims
+	// Expires is exp.
+	Expires time.Time
+}
+
+// Typ returns the header's typ in lower case without "application/" (RFC 7515
+// section 4.1.9), or "".
+func (t *JWT) Typ() string {
+	typ, _ := t.Header.String("typ")
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+}
+
+// Peek reads a compact JWS without verifying it. Its results may decide whom to
+// ask, never what to believe. ok is false when the text is not three base64url
+// parts of which the first two are JSON objects.
+func Peek(raw string) (header, claims session.Claims, ok bool) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 || strings.ContainsAny(raw, "\r\n") { // which base64 would pass over
+		return nil, nil, false
+	}
+	var objects [2]session.Claims
+	for i := range objects {
+		b, err := base64.RawURLEncoding.Strict().DecodeString(parts[i])
+		if err != nil {
+			return nil, nil, false
+		}
+		if objects[i], err = session.ParseClaims(b); err != nil {
+			return nil, nil, false
+		}
+	}
+	return objects[0], objects[1], true
+}
+
+// VerifyJWT checks signature, iss, exp and nbf of a JWT. The error wraps one of
+// the errors above, or is a *session.Unavailable.
+func (p *Provider) VerifyJWT(ctx context.Context, raw string) (*JWT, error) {
+	header, claims, ok := Peek(raw)
+	if !ok {
+		return nil, ErrMalformed
+	}
+	if iss, _ := claims.String("iss"); iss != p.Issuer {
+		return nil, fmt.Errorf("%w: expected %q", ErrIssuer, p.Issuer)
+	}
+	// Verified first, believed afterwards: what follows reads the same bytes.
+	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
+		return nil, err
+	}
+	t := &JWT{Header: header, Claims: claims}
+	now := p.Now()
+	exp, ok, err := numericDate(claims, "exp")
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, fmt.Errorf("%w: exp is missing", ErrMalformed)
+	case !now.Add(-leeway).Before(exp):
+		return nil, ErrExpired
+	}
+	t.Expires = exp
+	nbf, ok, err := numericDate(claims, "nbf")
+	switch {
+	case err != nil:
+		return nil, err
+	case ok && now.Add(leeway).Before(nbf):
+		return nil, ErrNotYet
+	}
+	return t, nil
+}
+
+// numericDate reads a NumericDate (RFC 7519 section 2): a JSON number of seconds,
+// fractions allowed. A string, or a number that no calendar has, is an error.
+func numericDate(c session.Claims, name string) (t time.Time, present bool, err error) {
+	v, there := c[name]
+	if !there {
+		return time.Time{}, false, nil
+	}
+	n, ok := v.(json.Number)
+	if !ok {
+		return time.Time{}, true, fmt.Errorf("%w: %s is not a number", ErrMalformed, name)
+	}
+	f, err := n.Float64()
+	const year9999 = 253402300799
+	if err != nil || math.IsNaN(f) || f < 0 || f > year9999 {
+		return time.Time{}, true, fmt.Errorf("%w: %s is no date", ErrMalformed, name)
+	}
+	sec, frac := math.Modf(f)
+	return time.Unix(int64(sec), int64(frac*1e9)), true, nil
+}
+
+// text prints a claim's value that names somebody: text or a number.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}

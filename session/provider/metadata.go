@@ -1,0 +1,222 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// Metadata is what a provider says of itself (OpenID Connect Discovery section
+// 3, RFC 8414 section 2), as far as it is used here.
+type Metadata struct {
+	AuthorizationEndpoint string
+	TokenEndpoint         string
+	UserInfoEndpoint      string
+	JWKSURI               string
+	IntrospectionEndpoint string
+	RevocationEndpoint    string
+	EndSessionEndpoint    string
+	// TokenInfoEndpoint is announced by nobody: it is configured, or known
+	// because the provider is Doorkeeper (GitLab).
+	TokenInfoEndpoint string
+	// SigningAlgs are the algorithms of ID tokens; RS256 when not announced.
+	SigningAlgs []string
+	// ResponseIssuer is true when the provider promises to send iss with every
+	// authorization response (RFC 9207 section 3).
+	ResponseIssuer bool
+	// TokenAuth and IntrospectionAuth list how clients may authenticate.
+	TokenAuth, IntrospectionAuth []string
+}
+
+const (
+	// metadataAge is how long metadata is used before it is asked for again.
+	metadataAge = time.Hour
+	// The pause after a failed discovery doubles from first to last.
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
+)
+
+// metadataCache keeps the last good metadata, over outages too.
+type metadataCache struct {
+	flight flight
+
+	mu      sync.Mutex
+	current *Metadata
+	fetched time.Time     // when current was fetched
+	pause   time.Duration // after the last failure; zero after success
+	next    time.Time     // no attempt before this
+	err     error         // of the last attempt
+}
+
+// Metadata returns what discovery says, asking the provider when that is not
+// known yet. Once known it is returned at once: renewing goes on beside the
+// request and a failure keeps the old. The error is a *session.Unavailable.
+func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
+	m := &p.metadata
+	now := p.Now()
+	m.mu.Lock()
+	current, due := m.current, !now.Before(m.next)
+	fresh := current != nil && now.Sub(m.fetched) < metadataAge
+	wait, err := m.next.Sub(now), m.err
+	m.mu.Unlock()
+	switch {
+	case fresh, current != nil && !due:
+		return current, nil
+	case current != nil:
+		gone, cancel := context.WithCancel(ctx)
+		cancel() // renew without waiting
+		m.flight.do(gone, p.discover)
+		return current, nil
+	case !due:
+		return nil, p.unavailable("discovery", wait, err)
+	}
+	err = m.flight.do(ctx, p.discover)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.current == nil {
+		return nil, p.unavailable("discovery", m.next.Sub(p.Now()), err)
+	}
+	return m.current, nil
+}
+
+// discover fetches the metadata and keeps it, or notes the failure.
+func (p *Provider) discover(ctx context.Context) error {
+	md, err := p.fetchMetadata(ctx)
+	m := &p.metadata
+	now := p.Now()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil {
+		m.pause = min(max(2*m.pause, firstRetry), lastRetry)
+		m.next, m.err = now.Add(m.pause), err
+		p.Log.Warn("discovery failed", "error", err, "retry_in", m.pause.String(), "known", m.current != nil)
+		return err
+	}
+	if m.pause > 0 {
+		p.Log.Info("discovery works again")
+	}
+	m.current, m.fetched, m.pause, m.err = md, now, 0, nil
+	m.next = now
+	return nil
+}
+
+func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
+	where := strings.TrimSuffix(p.Issuer, "/") + "/.well-known/openid-configuration"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+	if err != nil {
+		return nil, fmt.Errorf("issuer %q: %w", p.Issuer, err)
+	}
+	r, err := p.call(req)
+	if err != nil {
+		return nil, err
+	}
+	if r.status != http.StatusOK {
+		return nil, fmt.Errorf("expected status 200, got %d", r.status)
+	}
+	doc, err := session.ParseClaims(r.body)
+	if err != nil {
+		return nil, err
+	}
+	// Byte for byte: a document that speaks for another issuer would bring its
+	// keys along (OpenID Connect Discovery section 4.3).
+	if iss, _ := doc.String("issuer"); iss != p.Issuer {
+		return nil, fmt.Errorf("issuer: expected %q, got %q", p.Issuer, iss)
+	}
+	return p.readMetadata(doc)
+}
+
+func (p *Provider) readMetadata(doc session.Claims) (*Metadata, error) {
+	md := &Metadata{
+		SigningAlgs:       doc.Strings("id_token_signing_alg_values_supported"),
+		TokenAuth:         doc.Strings("token_endpoint_auth_methods_supported"),
+		IntrospectionAuth: doc.Strings("introspection_endpoint_auth_methods_supported"),
+	}
+	md.ResponseIssuer, _ = doc["authorization_response_iss_parameter_supported"].(bool)
+	if md.SigningAlgs = asymmetric(md.SigningAlgs); len(md.SigningAlgs) == 0 {
+		md.SigningAlgs = []string{"RS256"}
+	}
+	var faults []error
+	for _, e := range []struct {
+		name     string
+		override string
+		into     *string
+		required bool
+	}{
+		{"authorization_endpoint", p.Overrides.AuthorizationEndpoint, &md.AuthorizationEndpoint, true},
+		{"token_endpoint", p.Overrides.TokenEndpoint, &md.TokenEndpoint, true},
+		{"jwks_uri", p.Overrides.JWKSURI, &md.JWKSURI, true},
+		{"userinfo_endpoint", p.Overrides.UserInfoEndpoint, &md.UserInfoEndpoint, false},
+		{"introspection_endpoint", p.Overrides.IntrospectionEndpoint, &md.IntrospectionEndpoint, false},
+		{"revocation_endpoint", p.Overrides.RevocationEndpoint, &md.RevocationEndpoint, false},
+		{"end_session_endpoint", p.Overrides.EndSessionEndpoint, &md.EndSessionEndpoint, false},
+		{"token_info_endpoint", p.Overrides.TokenInfoEndpoint, &md.TokenInfoEndpoint, false},
+	} {
+		value, _ := doc.String(e.name)
+		if e.override != "" {
+			value = e.override
+		}
+		switch {
+		case value == "" && e.required:
+			faults = append(faults, fmt.Errorf("%s is missing", e.name))
+		case value != "":
+			if err := secureURL(p.Issuer, value); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", e.name, err))
+			}
+		}
+		*e.into = value
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	if md.TokenInfoEndpoint == "" {
+		md.TokenInfoEndpoint = doorkeeperTokenInfo(md)
+	}
+	return md, nil
+}
+
+// doorkeeperTokenInfo recognises Doorkeeper with its OpenID Connect extension,
+// which GitLab is made of, by the paths it announces, and says where its token
+// information is.
+func doorkeeperTokenInfo(md *Metadata) string {
+	root, ok := strings.CutSuffix(md.TokenEndpoint, "/oauth/token")
+	if !ok || md.UserInfoEndpoint != root+"/oauth/userinfo" || md.JWKSURI != root+"/oauth/discovery/keys" {
+		return ""
+	}
+	return root + "/oauth/token/info"
+}
+
+// OpaqueMode resolves OpaqueAuto against what the provider offers.
+func (p *Provider) OpaqueMode(md *Metadata) Opaque {
+	switch {
+	case p.Bearer.Opaque != OpaqueAuto:
+		return p.Bearer.Opaque
+	case md.IntrospectionEndpoint != "":
+		return OpaqueIntrospection
+	case md.TokenInfoEndpoint != "":
+		return OpaqueTokenInfo
+	}
+	return OpaqueOff
+}
+
+// signingAlgs are the algorithms a signature may have. None is symmetric: a
+// public key must never be usable as a shared secret (RFC 8725 section 3.1).
+var signingAlgs = []string{
+	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+}
+
+func asymmetric(algs []string) []string {
+	var kept []string
+	for _, a := range algs {
+		if slices.Contains(signingAlgs, a) {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}

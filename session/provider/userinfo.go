@@ -1,0 +1,121 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// Answers of a provider about a token that are no outage.
+var (
+	// ErrTokenRefused: the provider does not know the token, or no longer (401).
+	ErrTokenRefused = errors.New("the provider refused the token")
+	// ErrNoClaims: the provider knows the token, but gives no claims for it (403:
+	// a token without the scope openid), or has no userinfo endpoint.
+	ErrNoClaims = errors.New("the provider gives no claims for the token")
+)
+
+// UserInfo asks the userinfo endpoint with an access token (OpenID Connect Core
+// section 5.3). The reply has a sub; comparing it is for the caller, who knows
+// with what. The error wraps ErrTokenRefused or ErrNoClaims, or is a
+// *session.Unavailable: a 5xx is never read as an answer, GitLab gives one for
+// blocked people.
+func (p *Provider) UserInfo(ctx context.Context, accessToken string) (session.Claims, error) {
+	md, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if md.UserInfoEndpoint == "" {
+		return nil, ErrNoClaims
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, md.UserInfoEndpoint, nil)
+	if err != nil {
+		return nil, p.unavailable("userinfo", 0, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+accessToken)
+	r, err := p.call(req)
+	if err != nil {
+		return nil, p.unavailable("userinfo", 0, err)
+	}
+	switch r.status {
+	case http.StatusOK:
+	case http.StatusUnauthorized:
+		return nil, ErrTokenRefused
+	case http.StatusForbidden:
+		return nil, ErrNoClaims
+	default:
+		return nil, p.unavailable("userinfo", retryAfter(r.header), fmt.Errorf("expected status 200, got %d", r.status))
+	}
+	claims, err := p.readUserInfo(ctx, r)
+	if err != nil {
+		if u, ok := asUnavailable(err); ok {
+			return nil, u
+		}
+		return nil, p.unavailable("userinfo", 0, err)
+	}
+	// Aggregated and distributed claims would have us call strangers (Core
+	// section 5.6.2).
+	delete(claims, "_claim_names")
+	delete(claims, "_claim_sources")
+	return claims, nil
+}
+
+func (p *Provider) readUserInfo(ctx context.Context, r *reply) (session.Claims, error) {
+	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
+	var claims session.Claims
+	switch kind {
+	case "application/jwt":
+		var err error
+		if claims, err = p.readSignedUserInfo(ctx, string(r.body)); err != nil {
+			return nil, err
+		}
+	case "application/json":
+		var err error
+		if claims, err = session.ParseClaims(r.body); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("expected application/json, got %q", kind)
+	}
+	return claims, checkSubject(claims)
+}
+
+// readSignedUserInfo checks a signed reply including iss and aud, which go-oidc
+// does not (Core section 5.3.2). It need not have exp.
+func (p *Provider) readSignedUserInfo(ctx context.Context, raw string) (session.Claims, error) {
+	_, claims, ok := Peek(raw)
+	if !ok {
+		return nil, ErrMalformed
+	}
+	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
+		return nil, err
+	}
+	if iss, _ := claims.String("iss"); iss != p.Issuer {
+		return nil, ErrIssuer
+	}
+	if !slices.ContainsFunc(claims.Strings("aud"), p.Listed) {
+		return nil, errors.New("aud of the signed reply names no client listed here")
+	}
+	if exp, there, err := numericDate(claims, "exp"); err != nil {
+		return nil, err
+	} else if there && !p.Now().Add(-leeway).Before(exp) {
+		return nil, ErrExpired
+	}
+	return claims, nil
+}
+
+// retryAfter reads Retry-After in seconds, at most a minute; zero if there is
+// none (RFC 9110 section 10.2.3).
+func retryAfter(h http.Header) time.Duration {
+	d, err := time.ParseDuration(h.Get("Retry-After") + "s")
+	if err != nil || d < 0 {
+		return 0
+	}
+	return min(d, time.Minute)
+}

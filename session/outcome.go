@@ -76,6 +76,17 @@ func (e *Unavailable) Error() string { return outcomeText(e.Reason, e.Sentence, 
 // Unwrap returns the cause.
 func (e *Unavailable) Unwrap() error { return e.Cause }
 
+// Seconds is RetryAfter as the Retry-After header has it: whole seconds, rounded
+// up, at least one; a few when nothing is known (RFC 9110 section 10.2.3).
+func (e *Unavailable) Seconds() int {
+	const few = 5 * time.Second
+	wait := e.RetryAfter
+	if wait <= 0 {
+		wait = few
+	}
+	return int((wait + time.Second - 1) / time.Second)
+}
+
 func outcomeText(reason Reason, sentence string, cause error) string {
 	if cause == nil {
 		return fmt.Sprintf("%s: %s", reason, sentence)

@@ -27,6 +27,9 @@ type AuthorizationRequest struct {
 	// Verifier is the PKCE code verifier; its S256 challenge is what is sent (RFC
 	// 7636 section 4.2).
 	Verifier string
+	// Again has the provider ask for a login even of somebody who is signed in
+	// there (OpenID Connect Core section 3.1.2.1, prompt=login).
+	Again bool
 }
 
 // AuthorizationURL is where a browser goes to sign in.
@@ -41,6 +44,9 @@ func (p *Provider) AuthorizationURL(ctx context.Context, a AuthorizationRequest)
 	}
 	for k, v := range p.AuthorizeParams {
 		opts = append(opts, oauth2.SetAuthURLParam(k, v))
+	}
+	if a.Again {
+		opts = append(opts, oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	return p.oauth2(md).AuthCodeURL(a.State, opts...), nil
 }
@@ -59,7 +65,7 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens
 		return nil, p.exchangeError(err)
 	}
 	if !strings.EqualFold(t.TokenType, "Bearer") && t.TokenType != "" {
-		return nil, p.unavailable("token endpoint", 0, fmt.Errorf("expected token_type Bearer, got %q", cleanCode(t.TokenType)))
+		return nil, p.unavailable("token endpoint", 0, fmt.Errorf("expected token_type Bearer, got %q", CleanCode(t.TokenType)))
 	}
 	id, _ := t.Extra("id_token").(string)
 	tokens := &Tokens{Access: t.AccessToken, Refresh: t.RefreshToken, ID: id}
@@ -74,7 +80,7 @@ func (p *Provider) exchangeError(err error) error {
 	if !errors.As(err, &re) || re.Response == nil {
 		return p.unavailable("token endpoint", 0, withoutBody(err))
 	}
-	status, code := re.Response.StatusCode, cleanCode(re.ErrorCode)
+	status, code := re.Response.StatusCode, CleanCode(re.ErrorCode)
 	switch {
 	case code == "invalid_client" || code == "unauthorized_client" || status == 401:
 		return fmt.Errorf("%w: client %q: status %d, error %q", ErrClientRefused, p.Client.ID, status, code)

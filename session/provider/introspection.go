@@ -180,10 +180,12 @@ func errorCode(body []byte) string {
 		return ""
 	}
 	code, _ := c.String("error")
-	return cleanCode(code)
+	return CleanCode(code)
 }
 
-func cleanCode(code string) string {
+// CleanCode keeps of an error code what RFC 6749 section 5.2 allows in one, bounded,
+// so that it can be logged.
+func CleanCode(code string) string {
 	code = strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
 			return -1

@@ -1,0 +1,170 @@
+package login
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+	"github.com/claimproxy/claimproxy/session/answer"
+	"github.com/claimproxy/claimproxy/session/provider"
+)
+
+// Sessions begins and ends browser sessions. *session.Store is one.
+type Sessions interface {
+	// Identify says who the request's session cookie belongs to.
+	Identify(r *http.Request) (*session.Identity, error)
+	// Start begins a session under a new id and sets its cookie.
+	Start(w http.ResponseWriter, r *http.Request, rec *session.Record) error
+	// End ends the request's session, so that a copy of its cookie is dead too.
+	End(w http.ResponseWriter, r *http.Request) error
+}
+
+// Config is what a Handler needs.
+type Config struct {
+	// Providers are those people can sign in at, in the order of the file.
+	Providers []*provider.Provider
+	// Sessions begins and ends sessions.
+	Sessions Sessions
+	// Sealer seals the cookie of an attempt.
+	Sealer *session.Sealer
+	// Cookies names the attempt cookies and gives their attributes.
+	Cookies session.CookieNames
+	// Answers shows pages.
+	Answers *answer.Answers
+	// PublicURL is the origin where people sign in.
+	PublicURL *url.URL
+	// Endpoints is the path that the pages live under, such as /.auth.
+	Endpoints string
+	// CallbackPaths maps a configured callback_path to its provider's id.
+	CallbackPaths map[string]string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log receives what went wrong with attempts; nil discards it.
+	Log *slog.Logger
+}
+
+// Handler serves the pages. It is safe for concurrent use.
+type Handler struct {
+	Config
+	crossOrigin *http.CrossOriginProtection
+}
+
+// New makes a handler.
+func New(c Config) *Handler {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{Config: c, crossOrigin: http.NewCrossOriginProtection()}
+}
+
+// ServeHTTP serves the pages below Endpoints and the configured callback paths.
+// The caller has made the path canonical and set the response's X-Request-Id.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	page, rest := h.page(r.URL.Path)
+	switch page {
+	case "sign-in":
+		h.only(w, r, h.signIn, http.MethodGet, http.MethodHead)
+	case "start":
+		h.only(w, r, h.withProvider(rest, h.start), http.MethodGet)
+	case "callback":
+		h.only(w, r, h.withProvider(rest, h.callback), http.MethodGet)
+	case "sign-out":
+		h.only(w, r, h.signOut, http.MethodGet, http.MethodHead, http.MethodPost)
+	case "me":
+		h.only(w, r, h.me, http.MethodGet, http.MethodHead)
+	default:
+		h.notFound(w, r)
+	}
+}
+
+// page splits a path into the page's name and what follows it.
+func (h *Handler) page(path string) (name, rest string) {
+	if id, ok := h.CallbackPaths[path]; ok {
+		return "callback", id
+	}
+	below, ok := strings.CutPrefix(path, h.Endpoints+"/")
+	if !ok {
+		return "", ""
+	}
+	name, rest, more := strings.Cut(below, "/")
+	if takesProvider := name == "start" || name == "callback"; takesProvider != more || strings.Contains(rest, "/") {
+		return "", ""
+	}
+	return name, rest
+}
+
+// only serves a page to the methods it has (RFC 9110 section 15.5.6).
+func (h *Handler) only(w http.ResponseWriter, r *http.Request, page http.HandlerFunc, methods ...string) {
+	for _, m := range methods {
+		if r.Method == m {
+			page(w, r)
+			return
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	h.Answers.Refuse(w, r, http.StatusMethodNotAllowed,
+		answer.Problem{Code: "method", Detail: "This page takes " + strings.Join(methods, ", ") + " only."},
+		answer.Content{Title: "Method not allowed", Text: []string{"This page cannot be used in this way."}})
+}
+
+func (h *Handler) withProvider(id string, page func(http.ResponseWriter, *http.Request, *provider.Provider)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, p := range h.Providers {
+			if p.ID == id {
+				page(w, r, p)
+				return
+			}
+		}
+		h.notFound(w, r)
+	}
+}
+
+func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {
+	h.Answers.Refuse(w, r, http.StatusNotFound,
+		answer.Problem{Code: "no-route", Detail: "There is no such page."},
+		answer.Content{Title: "Not found", Text: []string{"There is no such page."}})
+}
+
+// elsewhere sends a request for another host's page to public_url, the only place
+// where people sign in, and says whether it did.
+func (h *Handler) elsewhere(w http.ResponseWriter, r *http.Request) bool {
+	if hostOf(r) == h.PublicURL.Hostname() {
+		return false
+	}
+	to := *h.PublicURL
+	to.Path, to.RawQuery = r.URL.Path, r.URL.RawQuery
+	h.Answers.Redirect(w, r, http.StatusSeeOther, to.String())
+	return true
+}
+
+// hostOf is the request's host without port.
+func hostOf(r *http.Request) string {
+	u := url.URL{Host: r.Host}
+	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+}
+
+// link is the URL of one of the handler's own pages, with query parameters given
+// as pairs.
+func (h *Handler) link(page string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	link := h.Endpoints + "/" + page
+	if len(q) > 0 {
+		link += "?" + q.Encode()
+	}
+	return link
+}
+
+// log writes about an attempt, with the request's id.
+func (h *Handler) log(ctx context.Context, level slog.Level, w http.ResponseWriter, msg string, args ...any) {
+	h.Log.Log(ctx, level, msg, append(args, "request_id", w.Header().Get("X-Request-Id"))...)
+}

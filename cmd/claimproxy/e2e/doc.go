@@ -1,0 +1,14 @@
+// Package e2e tests the built program as its users meet it: the real binary,
+// started from a configuration file, between real identity providers and a real
+// upstream. It has no code of its own but tests.
+//
+// The providers are Doorkeeper, the OAuth gem that GitLab is made of, and
+// oidc-provider, a certified OpenID Provider; testdata/ has both, with the same
+// people and the same client ids. The upstream is Debian's Prometheus, joined by
+// a server in the test's own process where a test must see what arrived. A
+// browser is played by a client with a cookie jar that takes one redirect at a
+// time, a native program by a client that follows RFC 8252.
+//
+// What a test needs and the machine lacks makes it skip with a sentence that
+// says what to install, and fail where CI is set. "make deps" installs all of it.
+package e2e

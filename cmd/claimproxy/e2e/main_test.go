@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// scratch is the directory of this run: the binary and the state of the servers
+// that tests share. It goes when the run ends.
+var scratch string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "claimproxy-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	defer stopShared()
+	return m.Run()
+}
+
+// binary builds claimproxy, once in a run, and returns the path of it. It has
+// the race detector when the tests have it.
+func binary(t testing.TB) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(scratch, "claimproxy")
+	args := []string{"build", "-o", path}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "..")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building claimproxy: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// shared are the servers that several tests use.
+var shared struct {
+	sync.Mutex
+	processes []*process
+}
+
+// share lets a server live until the end of the run.
+func share(p *process) {
+	shared.Lock()
+	defer shared.Unlock()
+	shared.processes = append(shared.processes, p)
+}
+
+func stopShared() {
+	shared.Lock()
+	defer shared.Unlock()
+	for _, p := range shared.processes {
+		p.kill()
+	}
+}

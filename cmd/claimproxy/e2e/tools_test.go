@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// tool is something that a test needs on the machine.
+type tool struct {
+	name    string
+	present func() bool
+	install string
+}
+
+var (
+	rubyGems = tool{
+		name: "Doorkeeper",
+		present: sync.OnceValue(func() bool {
+			return onPath("puma") && exec.Command("ruby", "-e",
+				"gem 'doorkeeper'; gem 'doorkeeper-openid_connect'; gem 'railties'; gem 'activerecord'; gem 'sqlite3'").Run() == nil
+		}),
+		install: "apt-get install --no-install-recommends ruby ruby-railties ruby-actionpack ruby-activerecord ruby-doorkeeper ruby-doorkeeper-openid-connect ruby-sqlite3 puma",
+	}
+	nodeModules = tool{
+		name: "oidc-provider",
+		present: sync.OnceValue(func() bool {
+			_, err := os.Stat(filepath.Join("testdata", "oidc-provider", "node_modules", "oidc-provider", "package.json"))
+			return err == nil && onPath("node")
+		}),
+		install: "make deps",
+	}
+	prometheusServer = tool{
+		name:    "Prometheus",
+		present: func() bool { return onPath("prometheus") },
+		install: "apt-get install --no-install-recommends prometheus",
+	}
+	curlProgram = tool{
+		name:    "curl",
+		present: func() bool { return onPath("curl") },
+		install: "apt-get install --no-install-recommends curl",
+	}
+)
+
+// need skips the test where a tool is missing. In CI a missing tool is a fault:
+// a suite that skips itself proves nothing.
+func need(t testing.TB, tools ...tool) {
+	t.Helper()
+	for _, tool := range tools {
+		if tool.present() {
+			continue
+		}
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is not installed: %s", tool.name, tool.install)
+		}
+		t.Skipf("needs %s; to install it: %s", tool.name, tool.install)
+	}
+}
+
+func onPath(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+// buildEnvironment is the environment of the programs under test: what a shell
+// has, without the switches of a test run.
+func buildEnvironment(extra ...string) []string {
+	env := make([]string, 0, len(os.Environ())+len(extra))
+	for _, kv := range os.Environ() {
+		name, _, _ := strings.Cut(kv, "=")
+		switch name {
+		case "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY":
+			continue // everything here is on loopback
+		}
+		env = append(env, kv)
+	}
+	return append(env, extra...)
+}

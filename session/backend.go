@@ -1,0 +1,85 @@
+package session
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"time"
+)
+
+// Key names a session in a Backend: the SHA-256 of the id in its cookie. Who
+// reads keys from a store's files or memory cannot make cookies from them.
+type Key [32]byte
+
+// String returns the key in hexadecimal. It may be logged and shown.
+func (k Key) String() string { return hex.EncodeToString(k[:]) }
+
+// Entry is what a Backend keeps for one session. Head and Box are opaque to it.
+// Whoever gets an Entry from a Backend, or has given it one, does not change the
+// bytes.
+type Entry struct {
+	// Head is sealed with the state directory's secret: when the session was last
+	// used and whose it is. It may be replaced alone.
+	Head []byte
+	// Box is sealed with the key in the cookie: claims and tokens.
+	Box []byte
+	// Ends is when nobody needs the entry any more and Sweep may remove it.
+	// Whether the session is still good is not the backend's to judge.
+	Ends time.Time
+	// Revision counts the replacements of Box, from 1.
+	Revision uint64
+}
+
+// Errors of backends. Any other error means that the backend cannot tell or
+// cannot keep its promise now.
+var (
+	// ErrNotFound says that there is no such session.
+	ErrNotFound = errors.New("no such session")
+	// ErrExists says that there is a session of that key already.
+	ErrExists = errors.New("session exists already")
+	// ErrConflict says that somebody else has replaced the session meanwhile.
+	ErrConflict = errors.New("session was changed by somebody else")
+	// ErrClosed says that the backend has been closed.
+	ErrClosed = errors.New("session store is closed")
+)
+
+// A Backend keeps sealed sessions by key. It is safe for concurrent use. What a
+// method has confirmed by returning nil survives whatever the backend promises to
+// survive, and every later call sees it. storetest.RunTests states the rules as
+// tests.
+type Backend interface {
+	// Load returns the entry, also one past its Ends that was not swept yet, or
+	// ErrNotFound.
+	Load(ctx context.Context, key Key) (Entry, error)
+
+	// Create keeps a new entry with revision 1, whatever e.Revision says, or
+	// returns ErrExists.
+	Create(ctx context.Context, key Key, e Entry) error
+
+	// Replace puts e in place of the entry if that still has revision e.Revision,
+	// and counts one up. Otherwise it returns ErrConflict, and ErrNotFound when
+	// the session is gone: a slow writer never raises the dead.
+	Replace(ctx context.Context, key Key, e Entry) error
+
+	// Touch replaces Head and Ends alone, whatever the revision. It returns
+	// ErrNotFound when the session is gone.
+	Touch(ctx context.Context, key Key, head []byte, ends time.Time) error
+
+	// Delete ends the session for good; to delete what is not there is no error.
+	// After an error the session may be gone here and come back with the next
+	// start, so the caller must not call it ended; to call Delete again is right.
+	Delete(ctx context.Context, key Key) error
+
+	// Sweep removes the entries whose Ends is before now and returns how many.
+	Sweep(ctx context.Context, now time.Time) (int, error)
+
+	// Watch has changed called whenever a session was replaced, deleted or swept,
+	// by whomever: after Load shows it and, for changes made here, before the
+	// method that made them returns. Touch is no change. changed returns quickly
+	// and does not call the backend. stop ends it.
+	Watch(changed func(Key)) (stop func())
+
+	// Close ends the backend; it is not to be used afterwards. What was confirmed
+	// stays confirmed.
+	Close() error
+}

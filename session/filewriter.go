@@ -1,0 +1,212 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+)
+
+// maxBatch bounds how many changes share one commit, and with it how long the
+// first of them waits for the last.
+const maxBatch = 256
+
+// operation is one change on its way to the disk.
+type operation struct {
+	key    Key
+	rule   func(old Entry, there bool) (Entry, error) // for create, replace, touch
+	box    bool                                       // the rule changes the box too
+	tell   bool                                       // watchers hear of it
+	remove bool                                       // delete instead
+
+	entry Entry
+	err   error
+	done  chan struct{} // closed when err is final
+}
+
+// do hands one operation to the writer and waits for the disk. When the context
+// ends first, the change may still happen.
+func (f *File) do(ctx context.Context, op *operation) error {
+	return f.doAll(ctx, []*operation{op})
+}
+
+// doAll does the same with many; the error is the first that any of them met.
+func (f *File) doAll(ctx context.Context, ops []*operation) error {
+	if f.table.isClosed() {
+		return ErrClosed
+	}
+	for _, op := range ops {
+		op.done = make(chan struct{})
+		select {
+		case f.ops <- op:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.stopped:
+			return ErrClosed
+		}
+	}
+	var first error
+	for _, op := range ops {
+		if err := f.wait(ctx, op); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (f *File) wait(ctx context.Context, op *operation) error {
+	select {
+	case <-op.done:
+		return op.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.stopped:
+	}
+	select {
+	case <-op.done:
+		return op.err
+	default:
+		return ErrClosed // it came after the writer's last look
+	}
+}
+
+// write is the only goroutine that changes the file, and the only one that adds
+// to the entries in memory. It ends after Close.
+func (f *File) write() {
+	defer close(f.stopped)
+	debug.SetPanicOnFault(true) // for this goroutine: see store
+	for {
+		select {
+		case op := <-f.ops:
+			f.commit(f.gather(op))
+		case <-f.quit:
+			for {
+				select {
+				case op := <-f.ops:
+					f.commit(f.gather(op))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// gather takes along what waits already. Nobody is made to wait for company:
+// while one commit is on its way to the disk, the next batch collects itself.
+func (f *File) gather(first *operation) []*operation {
+	batch := []*operation{first}
+	for len(batch) < maxBatch {
+		select {
+		case op := <-f.ops:
+			batch = append(batch, op)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit decides, writes, and only then shows the result in memory.
+func (f *File) commit(batch []*operation) {
+	changes := f.decide(batch)
+	var err error
+	if len(changes) > 0 {
+		err = f.store(changes)
+	}
+	if err != nil {
+		err = fmt.Errorf("writing the session store: %w", err)
+	}
+	for _, op := range changes {
+		op.err = err
+		if err == nil {
+			f.show(op)
+		}
+	}
+	for _, op := range batch {
+		close(op.done)
+	}
+}
+
+// decide applies the rules one after the other, each seeing what those before it
+// in the batch will have done, and returns the operations that change something.
+func (f *File) decide(batch []*operation) []*operation {
+	pending := make(map[Key]*operation, len(batch))
+	changes := make([]*operation, 0, len(batch))
+	for _, op := range batch {
+		if op.remove {
+			pending[op.key] = op
+			changes = append(changes, op)
+			continue
+		}
+		f.table.mu.RLock()
+		old, there := f.table.entries[op.key]
+		_, doomed := f.doomed[op.key]
+		f.table.mu.RUnlock()
+		if before := pending[op.key]; before != nil && !doomed {
+			old, there = before.entry, !before.remove
+		}
+		if op.entry, op.err = op.rule(old, there); op.err == nil {
+			pending[op.key] = op
+			changes = append(changes, op)
+		}
+	}
+	return changes
+}
+
+// store writes all changes in one transaction. A panic out of bbolt, or a memory
+// fault, means that the file was damaged under us; it must not take the sessions
+// in memory along.
+func (f *File) store(changes []*operation) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return f.db.Update(func(tx *bbolt.Tx) error {
+		heads, boxes := tx.Bucket(bucketHeads), tx.Bucket(bucketBoxes)
+		for _, op := range changes {
+			if err := op.put(heads, boxes); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (op *operation) put(heads, boxes *bbolt.Bucket) error {
+	key := op.key[:]
+	if op.remove {
+		if err := heads.Delete(key); err != nil {
+			return err
+		}
+		return boxes.Delete(key)
+	}
+	if op.box {
+		if err := boxes.Put(key, encodeBox(op.entry)); err != nil {
+			return err
+		}
+	}
+	return heads.Put(key, encodeHead(op.entry))
+}
+
+// show makes a change that is on the disk visible. A session that was deleted
+// meanwhile stays deleted: its removal waits behind this change.
+func (f *File) show(op *operation) {
+	t := &f.table
+	t.mu.Lock()
+	_, doomed := f.doomed[op.key]
+	switch {
+	case op.remove:
+		delete(f.doomed, op.key)
+	case doomed:
+		op.err = ErrNotFound
+	default:
+		t.entries[op.key] = op.entry
+	}
+	t.mu.Unlock()
+	if op.tell && op.err == nil {
+		t.tell(op.key)
+	}
+}

@@ -133,7 +133,7 @@ func oidcProvider(t testing.TB, dir string) *idp {
 			return nil, err
 		}
 		env = append(env, "ISSUER="+p.issuer, "STATE_DIR="+p.dir, "PEOPLE="+fixture("people.json"))
-		return startProcess("oidc-provider", fixture("oidc-provider"), env, "node", "provider.mjs")
+		return startProcess("oidc-provider", fixture("oidc-provider"), env, node(), "provider.mjs")
 	}
 	return p
 }

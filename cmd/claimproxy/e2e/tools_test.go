@@ -29,7 +29,7 @@ var (
 		name: "oidc-provider",
 		present: sync.OnceValue(func() bool {
 			_, err := os.Stat(filepath.Join("testdata", "oidc-provider", "node_modules", "oidc-provider", "package.json"))
-			return err == nil && onPath("node")
+			return err == nil && node() != ""
 		}),
 		install: "make deps",
 	}
@@ -38,12 +38,22 @@ var (
 		present: func() bool { return onPath("prometheus") },
 		install: "apt-get install --no-install-recommends prometheus",
 	}
-	curlProgram = tool{
-		name:    "curl",
-		present: func() bool { return onPath("curl") },
-		install: "apt-get install --no-install-recommends curl",
-	}
 )
+
+// node returns a Node.js that oidc-provider runs on: the system's, or the one that
+// "make deps" put into .cache where the system's is too old. Empty means none.
+var node = sync.OnceValue(func() string {
+	cached, err := filepath.Abs(filepath.Join("..", "..", "..", ".cache", "node_modules", ".bin", "node"))
+	if err != nil {
+		return ""
+	}
+	for _, program := range []string{"node", cached} {
+		if exec.Command(program, "-e", `process.exit(URL.parse && require("node:crypto").hash ? 0 : 1)`).Run() == nil {
+			return program
+		}
+	}
+	return ""
+})
 
 // need skips the test where a tool is missing. In CI a missing tool is a fault:
 // a suite that skips itself proves nothing.

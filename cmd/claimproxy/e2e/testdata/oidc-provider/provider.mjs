@@ -8,16 +8,12 @@ import { createServer } from 'node:http';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
+import Provider from 'oidc-provider';
+
 import { clients } from './clients.mjs';
 import { Fixture } from './fixture.mjs';
 import { Interactions } from './interactions.mjs';
 import { State } from './state.mjs';
-
-// Static, but missing from Node.js before 20.
-URL.parse ??= (url, base) => {
-  try { return new URL(url, base); } catch { return null; }
-};
-const { default: Provider } = await import('oidc-provider');
 
 const issuer = process.env.ISSUER;
 const tokenTTL = Number(process.env.TOKEN_TTL ?? 3600);

@@ -27,10 +27,7 @@ var authParameters = []string{
 	"code_challenge", "code_challenge_method", "prompt", "login_hint",
 }
 
-// serveAuthorize is the authorization endpoint. Somebody is signed in when the
-// page's form names a person, when SignInAs has been called, when login_hint
-// names one and AutoApprove is on, or, for prompt=none, when the browser has
-// picked somebody before. Otherwise the page is shown.
+// serveAuthorize is the authorization endpoint.
 func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	client := p.client(r.Form.Get("client_id"))
 	if client == nil {
@@ -48,32 +45,8 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		p.redirectError(w, r, req, code, description)
 		return
 	}
-	name, authTime := "", p.opts.Now()
-	p.mu.Lock()
-	forced := p.signInAs
-	p.mu.Unlock()
-	switch posted := r.PostForm.Get("person"); {
-	case r.Method == http.MethodPost && r.PostForm.Has("cancel"):
-		p.redirectError(w, r, req, "access_denied", "The resource owner or authorization server denied the request.")
-		return
-	case r.Method == http.MethodPost && posted != "":
-		if !p.sameOrigin(r) {
-			p.refusePage(w, "Not from this page.", "Somebody else's page tried to sign you in.")
-			return
-		}
-		name = posted
-	case forced != "":
-		name = forced
-	case p.opts.AutoApprove && req.loginHint != "":
-		name = req.loginHint
-	case slices.Contains(req.prompt, "none"):
-		name, authTime = p.remembered(r)
-		if name == "" {
-			p.redirectError(w, r, req, "login_required", "The authorization server requires end-user authentication")
-			return
-		}
-	default:
-		p.pickPage(w, r, req)
+	name, authTime := p.picked(w, r, req)
+	if name == "" {
 		return
 	}
 	person := p.person(name)
@@ -89,6 +62,38 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		nonce:       req.nonce,
 		expires:     p.opts.Now().Add(p.opts.CodeLife),
 	})}})
+}
+
+// picked returns who is signing in, and when they were picked: whoever the page's
+// form names; whom SignInAs has named; whom login_hint names when AutoApprove is
+// on; for prompt=none whom this browser has picked before. In all other cases it
+// answers itself, for instance with the page, and returns no name.
+func (p *Provider) picked(w http.ResponseWriter, r *http.Request, req authRequest) (name string, authTime time.Time) {
+	now := p.opts.Now()
+	p.mu.Lock()
+	forced := p.signInAs
+	p.mu.Unlock()
+	switch {
+	case r.Method == http.MethodPost && r.PostForm.Has("cancel"):
+		p.redirectError(w, r, req, "access_denied", "The resource owner or authorization server denied the request.")
+	case r.Method == http.MethodPost && r.PostForm.Get("person") != "":
+		if p.sameOrigin(r) {
+			return r.PostForm.Get("person"), now
+		}
+		p.refusePage(w, "Not from this page.", "Somebody else's page tried to sign you in.")
+	case forced != "":
+		return forced, now
+	case p.opts.AutoApprove && req.loginHint != "":
+		return req.loginHint, now
+	case slices.Contains(req.prompt, "none"):
+		if name, authTime := p.remembered(r); name != "" {
+			return name, authTime
+		}
+		p.redirectError(w, r, req, "login_required", "The authorization server requires end-user authentication")
+	default:
+		p.pickPage(w, r, req)
+	}
+	return "", time.Time{}
 }
 
 // read checks what may be answered to the redirect URI. It returns an error code

@@ -1,0 +1,109 @@
+package policy
+
+// Outcome is what is to be done with a request. The zero value denies.
+type Outcome int
+
+const (
+	// Deny: the caller may not. Signing in again as the same person is no use.
+	Deny Outcome = iota
+	// Allow: the caller may.
+	Allow
+	// SignIn: nobody is known, and somebody might be allowed.
+	SignIn
+)
+
+// String returns deny, allow or sign-in, as the audit log and tests write it.
+func (o Outcome) String() string {
+	switch o {
+	case Allow:
+		return "allow"
+	case SignIn:
+		return "sign-in"
+	}
+	return "deny"
+}
+
+// Reason is the stable word for why a decision came out as it did. Words are
+// written to audit logs and sent to programs, and are never renamed.
+type Reason string
+
+const (
+	// ReasonPublic allows: the rule is public.
+	ReasonPublic Reason = "public"
+	// ReasonSignedIn allows: the rule asks for a signed-in person and there is one.
+	ReasonSignedIn Reason = "signed-in"
+	// ReasonPolicy allows: the condition holds.
+	ReasonPolicy Reason = "policy"
+	// ReasonNobody denies: the rule lets nobody in.
+	ReasonNobody Reason = "nobody"
+	// ReasonNotAllowed denies: the condition does not hold.
+	ReasonNotAllowed Reason = "not-allowed"
+	// ReasonScope denies: nothing but scopes of the token was lacking, which RFC
+	// 6750 section 3.1 calls insufficient_scope.
+	ReasonScope Reason = "scope"
+	// ReasonNoCredentials asks to sign in: nobody is known.
+	ReasonNoCredentials Reason = "no-credentials"
+)
+
+// Caller is who asks.
+type Caller struct {
+	// Claims are the caller's, indexed. Nil means that nobody is known.
+	Claims *Claims
+	// User is true when the claims are a person's. A program with a token of its
+	// own (RFC 6749 section 4.4) has claims and no user; it is never signed-in.
+	User bool
+}
+
+// Decision is the answer, with what people and logs need to know about it. The
+// zero value denies.
+type Decision struct {
+	Outcome Outcome
+	Reason  Reason
+	// Policy is the name of the policy that decided, or the text of the condition
+	// when it has no name; empty for public, signed-in and nobody.
+	Policy string
+	// Title and Help are the policy's.
+	Title, Help string
+	// Needs says, for a denial, what was missing.
+	Needs []Need
+	// Err is set when the condition could not be evaluated. That is a fault of
+	// claimproxy, it belongs into the log, and the decision is a denial.
+	Err error
+}
+
+// Decide answers whether the caller may. It is safe for concurrent use.
+func (r *Rule) Decide(c Caller) Decision {
+	switch {
+	case r.Nobody():
+		return Decision{Outcome: Deny, Reason: ReasonNobody}
+	case r.Public():
+		return Decision{Outcome: Allow, Reason: ReasonPublic}
+	}
+	d := Decision{Policy: r.policy, Title: r.title, Help: r.help}
+	if r.kind == ruleCondition && d.Policy == "" {
+		d.Policy = r.text
+	}
+	if c.Claims == nil {
+		d.Outcome, d.Reason = SignIn, ReasonNoCredentials
+		return d
+	}
+	if r.kind == ruleSignedIn {
+		if c.User {
+			d.Outcome, d.Reason = Allow, ReasonSignedIn
+			return d
+		}
+		d.Reason = ReasonNotAllowed
+		d.Needs = []Need{{Text: "a signed-in person", Have: "a token of a program alone, without a user"}}
+		return d
+	}
+	granted, err := r.program.run(c.Claims)
+	switch {
+	case err != nil:
+		d.Reason, d.Err = ReasonNotAllowed, err
+	case granted:
+		d.Outcome, d.Reason = Allow, ReasonPolicy
+	default:
+		d.Reason, d.Needs = r.tree.explain(c.Claims)
+	}
+	return d
+}

@@ -1,0 +1,141 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+type ruleKind uint8
+
+const (
+	// ruleNobody is the zero value.
+	ruleNobody ruleKind = iota
+	rulePublic
+	ruleSignedIn
+	ruleCondition
+)
+
+// ruleWords are what a rule may say instead of a condition.
+var ruleWords = []struct {
+	word string
+	kind ruleKind
+}{
+	{"public", rulePublic},
+	{"signed-in", ruleSignedIn},
+	{"nobody", ruleNobody},
+}
+
+func isRuleWord(word string) bool {
+	for _, w := range ruleWords {
+		if w.word == word {
+			return true
+		}
+	}
+	return false
+}
+
+// Rule is what a route allows, compiled. It never changes, and any number of
+// goroutines may ask it. The zero value, and nil, are nobody.
+type Rule struct {
+	kind    ruleKind
+	text    string
+	tree    *tree
+	program *program
+	claims  []string
+	// policy, title and help are of the policy that the rule is, if it is one.
+	policy, title, help string
+}
+
+// Rule compiles what a route allows: public, signed-in, nobody, the name of a
+// policy, a condition, or a block of conditions. It returns a rule that denies
+// everybody when there are faults, and also, without saying so twice, when a
+// policy that it needs had faults in Compile.
+func (s *Set) Rule(c Clause) (*Rule, []*Error) {
+	if s == nil {
+		s = &Set{}
+	}
+	if word, ok := c.word(); ok {
+		return s.wordRule(word, c)
+	}
+	r := &compiler{set: s, reader: reader{policies: s.names}}
+	n := r.read(c, 0)
+	if n == nil || !r.known(n) {
+		return &Rule{}, r.faults
+	}
+	if ref, ok := n.(*reference); ok {
+		return s.policy(ref.name), nil
+	}
+	t := r.tree(n, false, c.At)
+	if t == nil {
+		return &Rule{}, r.faults
+	}
+	rule := r.rule(t, c.At)
+	if rule == nil {
+		return &Rule{}, r.faults
+	}
+	rule.text = n.String()
+	return rule, nil
+}
+
+// wordRule compiles a rule of a single word.
+func (s *Set) wordRule(word string, c Clause) (*Rule, []*Error) {
+	for _, w := range ruleWords {
+		if w.word == word {
+			return &Rule{kind: w.kind, text: word}, nil
+		}
+	}
+	if _, ok := s.entries[word]; ok {
+		return s.policy(word), nil
+	}
+	if isReserved(word) || symbolIn(word) != "" {
+		r := &reader{policies: s.names}
+		r.read(c, 0)
+		return &Rule{}, r.faults
+	}
+	start := strings.Index(c.Text, word)
+	at := span{src: &source{text: c.Text, at: c.At}, offset: start, end: start + len(word)}
+	names := []string{}
+	for _, w := range ruleWords {
+		names = append(names, w.word)
+	}
+	hint := "a condition is written claim operator value"
+	if meant := nearest(word, append(names, s.names...)); meant != "" {
+		hint = "did you mean " + meant + "?"
+	}
+	return &Rule{}, []*Error{at.fault(fmt.Sprintf("%q is neither %s nor the name of a policy", word, strings.Join(names, ", ")), hint)}
+}
+
+// policy returns the rule of a policy that exists.
+func (s *Set) policy(name string) *Rule {
+	if e := s.entries[name]; e.rule != nil {
+		return e.rule
+	}
+	return &Rule{}
+}
+
+// Public reports whether the rule lets everybody in, known or not.
+func (r *Rule) Public() bool { return r != nil && r.kind == rulePublic }
+
+// Nobody reports whether the rule lets nobody in, so that signing in is no use.
+func (r *Rule) Nobody() bool { return r == nil || r.kind == ruleNobody }
+
+// Claims returns the top-level claims that the rule names, sorted.
+func (r *Rule) Claims() []string {
+	if r == nil {
+		return nil
+	}
+	return slices.Clone(r.claims)
+}
+
+// String returns the rule as it would be written: a word, the name of a policy,
+// or the condition in its canonical form.
+func (r *Rule) String() string {
+	switch {
+	case r == nil || r.kind == ruleNobody:
+		return "nobody"
+	case r.policy != "":
+		return r.policy
+	}
+	return r.text
+}

@@ -327,6 +327,7 @@ func TestARevocationIsSeenWithinCacheMax(t *testing.T) {
 			{"the program revokes its token", func(g tokens) { program.revoke(g.Access) }, http.StatusUnauthorized},
 			{"the program revokes its refresh token", func(g tokens) { program.revoke(g.Refresh) }, http.StatusUnauthorized},
 			{"an administrator revokes all tokens", func(tokens) { s.idp.revokeAll(t, who) }, http.StatusUnauthorized},
+			{"the provider lets all tokens expire", func(tokens) { s.idp.expireAll(t, who) }, http.StatusUnauthorized},
 			{"the person leaves the group", func(tokens) { s.idp.change(t, who, map[string]any{"groups": []string{"websites/fans"}}) }, http.StatusForbidden},
 			{"the person is blocked", func(tokens) { s.idp.change(t, who, map[string]any{"blocked": true}) }, blockedStatus(s.idp)},
 		} {

@@ -160,10 +160,10 @@ func (a *answer) forms() []form {
 		}
 		for _, input := range inputElement.FindAllStringSubmatch(m[2], -1) {
 			attrs := attributes(input[1])
-			switch attrs["type"] {
-			case "submit":
+			switch {
+			case attrs["type"] == "submit", strings.HasPrefix(input[0], "<button"):
 				f.buttons = append(f.buttons, attrs["value"])
-			case "password":
+			case attrs["type"] == "password":
 				f.password = true
 				f.fields.Set(attrs["name"], "")
 			default:
@@ -258,6 +258,12 @@ func (b *browser) answerForm(a *answer, who person, consent bool, asked *bool) (
 			return nil, fmt.Errorf("sign-in form with the fields %v: want one for the name, one for the password", f.fields)
 		}
 		return b.submit(a, f, values), nil
+	}
+	for _, f := range forms {
+		// The development provider asks for no password: a person is picked.
+		if f.method == http.MethodPost && slices.Contains(f.buttons, who.Username) {
+			return b.submit(a, f, map[string]string{"person": who.Username}), nil
+		}
 	}
 	want := "Deny"
 	if consent {

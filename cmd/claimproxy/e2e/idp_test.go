@@ -220,6 +220,12 @@ func (p *idp) revokeAll(t testing.TB, who person) {
 	p.fixtureCall(t, http.MethodPost, "/_fixture/people/"+who.Username+"/revoke", nil)
 }
 
+// expireAll makes every opaque access token of the person older than its life.
+func (p *idp) expireAll(t testing.TB, who person) {
+	t.Helper()
+	p.fixtureCall(t, http.MethodPost, "/_fixture/people/"+who.Username+"/expire", nil)
+}
+
 // register adds redirect URIs to a client.
 func (p *idp) register(t testing.TB, client string, redirectURIs ...string) {
 	t.Helper()

@@ -109,20 +109,15 @@ func TestOIDCProviderIsTheStrictOne(t *testing.T) {
 }
 
 func TestProvidersKnowTheirTokensAfterARestart(t *testing.T) {
-	t.Parallel()
-	for _, start := range []func(testing.TB, ...string) *idp{newDoorkeeper, newOIDCProvider} {
-		p := start
-		t.Run("", func(t *testing.T) {
-			t.Parallel()
-			p := p(t)
-			n := native{t: t, idp: p, client: "native-public"}
-			got := n.signIn(people()["alice"])
-			p.stop(t)
-			p.start(t)
-			n.userinfo(got.Access).wantStatus(t, http.StatusOK)
-			n.refresh(got)
-		})
-	}
+	eachProvider(t, func(t *testing.T, setup setup) {
+		p := setup.fresh(t)
+		n := native{t: t, idp: p, client: "native-public"}
+		got := n.signIn(people()["alice"])
+		p.stop(t)
+		p.start(t)
+		n.userinfo(got.Access).wantStatus(t, http.StatusOK)
+		n.refresh(got)
+	})
 }
 
 // payload decodes the claims of a JWT without looking at its signature.

@@ -33,6 +33,11 @@ var (
 		}),
 		install: "make deps",
 	}
+	shellAndCurl = tool{
+		name:    "curl",
+		present: func() bool { return onPath("sh") && onPath("curl") },
+		install: "apt-get install --no-install-recommends curl",
+	}
 	prometheusServer = tool{
 		name:    "Prometheus",
 		present: func() bool { return onPath("prometheus") },

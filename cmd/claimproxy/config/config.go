@@ -1,0 +1,160 @@
+package config
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/claimproxy/claimproxy/policy"
+)
+
+// Config is a whole configuration file with its defaults filled in. Load makes it
+// and nobody changes or copies it afterwards.
+type Config struct {
+	// PublicURL is where people sign in, and the address that redirect URIs begin
+	// with: https and a host, without path, query and user info. Plain http is
+	// accepted for loopback hosts alone (localhost, 127.0.0.0/8, [::1]); cookies
+	// then go without prefix and Secure. The host is in lower case, and the
+	// scheme's own port is left out.
+	PublicURL *url.URL `yaml:"public_url,required"`
+
+	// Listen is the addresses to listen on, as host:port. Without a host it is all
+	// addresses of the machine; port 0 is any free one. The default is
+	// 127.0.0.1:8080.
+	Listen []string `yaml:"listen,many"`
+
+	// TLS makes every listener speak TLS. Left out, TLS ends in front of claimproxy.
+	TLS *TLS `yaml:"tls"`
+
+	// Endpoints is the path below which claimproxy's own pages live, on every host.
+	// Nothing below it is ever forwarded. The default is /.auth.
+	Endpoints string `yaml:"endpoints"`
+
+	// StateDir is the directory of sessions and generated keys, which claimproxy
+	// makes for itself alone (0700). A relative path is relative to the
+	// configuration file. The default is $STATE_DIRECTORY, which systemd sets for a
+	// unit with StateDirectory=, else ./state in the working directory.
+	StateDir string `yaml:"state_dir,path"`
+
+	// ShutdownTimeout is how long requests that are under way may go on after
+	// SIGTERM. The default is 30s.
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
+
+	// Providers are the OpenID Providers that people sign in at and whose tokens are
+	// accepted. At least one is needed as soon as a route asks who is calling.
+	Providers []Provider `yaml:"providers"`
+
+	// Session is about people with a browser, from signing in to signing out.
+	Session Session `yaml:"session"`
+
+	// Policies are named conditions over claims, in the file's order.
+	Policies []Policy `yaml:"policies,keyed"`
+
+	// Upstreams are the named applications behind the routes, in the file's order.
+	Upstreams []Upstream `yaml:"upstreams,keyed"`
+
+	// Routes say who may do what. The first whose host and path match decides; a
+	// request that none matches gets 404.
+	Routes []Route `yaml:"routes,required"`
+
+	// File is the name of the file, as Load got it.
+	File string
+
+	places map[any]place
+}
+
+// TLS is a certificate and its key, in PEM. Both are read again when the files
+// change.
+type TLS struct {
+	// Cert is the file of the certificate, followed by the intermediate ones.
+	Cert string `yaml:"cert,required,path"`
+	// Key is the file of the private key, which should be readable to claimproxy
+	// alone.
+	Key string `yaml:"key,required,path"`
+}
+
+// Session says how the sessions of people with a browser are kept.
+type Session struct {
+	// Store is where sessions are kept: "file", the default, an embedded database
+	// in StateDir.
+	Store SessionStore `yaml:"store"`
+	// Idle is how long a session lives without a request. The default is 8h, or
+	// Lifetime where that is shorter.
+	Idle time.Duration `yaml:"idle"`
+	// Lifetime is how long a session lives at most; never less than Idle. The
+	// default is 7d.
+	Lifetime time.Duration `yaml:"lifetime"`
+	// Cookie is the session's cookie.
+	Cookie Cookie `yaml:"cookie"`
+}
+
+// Cookie says how the session's cookie is sent.
+type Cookie struct {
+	// Name is the cookie's name without its prefix: it is sent as __Host-NAME, on
+	// plain http (loopback hosts) as NAME. The default is "claimproxy".
+	Name string `yaml:"name"`
+	// SameSite is "lax", the default, or "strict", with which a link from another
+	// site leads to a page as if nobody were signed in.
+	SameSite SameSite `yaml:"same_site"`
+}
+
+// SessionStore names a way to keep sessions.
+type SessionStore string
+
+// StoreFile keeps sessions in an embedded database.
+const StoreFile SessionStore = "file"
+
+func (SessionStore) words() []string { return []string{string(StoreFile)} }
+
+// SameSite is the attribute of that name of a cookie.
+type SameSite string
+
+// The values of SameSite.
+const (
+	SameSiteLax    SameSite = "lax"
+	SameSiteStrict SameSite = "strict"
+)
+
+func (SameSite) words() []string { return []string{string(SameSiteLax), string(SameSiteStrict)} }
+
+func (SameSite) refusal(word string) string {
+	if word == "none" {
+		return "none would send the cookie with requests that other sites make"
+	}
+	return ""
+}
+
+// Definitions are the policies in the words of package policy.
+func (c *Config) Definitions() []policy.Definition {
+	defs := make([]policy.Definition, len(c.Policies))
+	for i := range c.Policies {
+		p := &c.Policies[i]
+		at, _ := c.Place(&p.Name)
+		defs[i] = policy.Definition{Name: p.Name, Title: p.Title, Help: p.Help, Require: p.Require, At: at}
+	}
+	return defs
+}
+
+// RedirectURIs are the redirect URIs to register at the providers, in their order.
+func (c *Config) RedirectURIs() []string {
+	uris := make([]string, len(c.Providers))
+	for i := range c.Providers {
+		uris[i] = c.RedirectURI(&c.Providers[i])
+	}
+	return uris
+}
+
+// RedirectURI is where a provider sends people back to (RFC 6749 section 3.1.2).
+func (c *Config) RedirectURI(p *Provider) string {
+	return c.PublicURL.String() + p.CallbackPath
+}
+
+// Place says where a value of the configuration stands in the file, and its path.
+// The argument is a pointer to a field or an element of c. For what the file does
+// not mention the position has no line and the path is empty.
+func (c *Config) Place(value any) (policy.Position, string) {
+	p, ok := c.places[value]
+	if !ok {
+		return policy.Position{File: c.File}, ""
+	}
+	return policy.Position{File: c.File, Line: p.node.Line, Column: p.node.Column}, p.path
+}

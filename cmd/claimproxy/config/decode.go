@@ -1,0 +1,225 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/claimproxy/claimproxy/policy"
+)
+
+// place is where the value of one key stands in the file.
+type place struct {
+	node *yaml.Node // the value; the key when the value is missing
+	path string
+	bad  bool // a fault has been reported for the value itself
+}
+
+// ownDecoder is a type that reads its node itself, because it has more than one
+// form in the file. It reports its faults and says whether there were none.
+type ownDecoder interface {
+	decode(l *loader, n *yaml.Node, path string) bool
+}
+
+// foreignDecoders are the same for types that are not of this package.
+var foreignDecoders = map[reflect.Type]func(l *loader, n *yaml.Node, v reflect.Value, path string) bool{
+	reflect.TypeFor[time.Duration](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
+		return l.duration(n, v.Addr().Interface().(*time.Duration), path)
+	},
+	reflect.TypeFor[*url.URL](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
+		return l.url(n, v.Addr().Interface().(**url.URL), path)
+	},
+	reflect.TypeFor[policy.Clause](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
+		return l.clause(n, v.Addr().Interface().(*policy.Clause), path)
+	},
+}
+
+// value decodes a node into an addressable value and notes where that stands.
+// It reports what does not fit and says whether the value itself did; faults in
+// the elements of a list or a mapping are the elements' own.
+func (l *loader) value(n *yaml.Node, v reflect.Value, path string, opt options) bool {
+	n = follow(n)
+	ok := l.decode(n, v, path, opt)
+	l.places[v.Addr().Interface()] = place{node: n, path: path, bad: !ok}
+	return ok
+}
+
+func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, opt options) bool {
+	if own, ok := v.Addr().Interface().(ownDecoder); ok {
+		return own.decode(l, n, path)
+	}
+	if foreign, ok := foreignDecoders[v.Type()]; ok {
+		return foreign(l, n, v, path)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return l.value(n, v.Elem(), path, opt)
+	case reflect.Struct:
+		return l.structure(n, v, path)
+	case reflect.Slice:
+		if opt.keyed {
+			return l.keyedList(n, v, path)
+		}
+		return l.list(n, v, path, opt)
+	case reflect.String:
+		return l.text(n, v, path, opt)
+	case reflect.Bool:
+		return l.boolean(n, v, path)
+	}
+	panic(fmt.Sprintf("config: the decoder does not know the type %s of %s", v.Type(), path))
+}
+
+// structure decodes a mapping whose keys are the fields of a struct.
+func (l *loader) structure(n *yaml.Node, v reflect.Value, path string) bool {
+	if n.Kind != yaml.MappingNode {
+		return l.mismatch(n, path, "a mapping")
+	}
+	fields := fieldsOf(v.Type())
+	seen := make(map[string]bool)
+	l.eachKey(n, path, func(name string, key, val *yaml.Node, path string) {
+		seen[name] = true
+		f := fields.byName[name]
+		if f == nil {
+			if meant := l.unknownKey(key, path, name, fields); meant != nil && !seen[meant.name] {
+				// It is not missing as well.
+				seen[meant.name] = true
+				l.places[v.Field(meant.index).Addr().Interface()] = place{node: key, path: path, bad: true}
+			}
+			return
+		}
+		field := v.Field(f.index)
+		if isNull(follow(val)) {
+			l.nothing(key, val, path, f.options)
+			l.places[field.Addr().Interface()] = place{node: key, path: path, bad: true}
+			return
+		}
+		l.value(val, field, path, f.options)
+	})
+	for _, f := range fields.inOrder {
+		if f.required && !seen[f.name] {
+			l.fault(n, joinPath(path, f.name), "this key is missing")
+		}
+	}
+	return true
+}
+
+// keyedList decodes a mapping with names of the person's own choice into a slice
+// that keeps the file's order.
+func (l *loader) keyedList(n *yaml.Node, v reflect.Value, path string) bool {
+	if n.Kind != yaml.MappingNode {
+		return l.mismatch(n, path, "a mapping from names")
+	}
+	// Of full length from the start: places are known by the address of a value.
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content)/2, len(n.Content)/2))
+	name := fieldsOf(v.Type().Elem()).key
+	i := 0
+	l.eachKey(n, path, func(key string, keyNode, val *yaml.Node, path string) {
+		element := v.Index(i)
+		i++
+		field := element.Field(name)
+		field.SetString(key)
+		l.places[field.Addr().Interface()] = place{node: keyNode, path: path}
+		if isNull(follow(val)) {
+			l.nothing(keyNode, val, path, options{required: true})
+			l.places[element.Addr().Interface()] = place{node: keyNode, path: path, bad: true}
+			return
+		}
+		l.value(val, element, path, options{})
+	})
+	v.SetLen(i)
+	return true
+}
+
+// list decodes a list or, where the key allows it, one value in its stead.
+func (l *loader) list(n *yaml.Node, v reflect.Value, path string, opt options) bool {
+	element := options{path: opt.path}
+	if n.Kind != yaml.SequenceNode {
+		if !opt.many {
+			f := l.fault(n, path, "expected a list, got %s", l.describe(n))
+			if words := strings.FieldsFunc(n.Value, func(r rune) bool { return r == ' ' || r == ',' }); isText(n) && v.Type().Elem().Kind() == reflect.String && len(words) > 0 {
+				f.hint("write [%s]", strings.Join(words, ", "))
+			}
+			return false
+		}
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		return l.value(n, v.Index(0), path, element)
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	for i, c := range n.Content {
+		l.value(c, v.Index(i), fmt.Sprintf("%s[%d]", path, i), element)
+	}
+	return true
+}
+
+// eachKey calls do for every key of a mapping that is a string and new, with the
+// path of its value, and reports the others.
+func (l *loader) eachKey(n *yaml.Node, path string, do func(name string, key, val *yaml.Node, path string)) {
+	lines := make(map[string]int)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, val := follow(n.Content[i]), n.Content[i+1]
+		if !isText(key) {
+			l.fault(key, path, "expected a key, got %s", l.describe(key)).hint("%s", quoteHint(key))
+			continue
+		}
+		below := joinPath(path, key.Value)
+		if first, ok := lines[key.Value]; ok {
+			l.fault(key, below, "the key %s stands here twice, first in line %d", quote(key.Value), first)
+			continue
+		}
+		lines[key.Value] = key.Line
+		do(key.Value, key, val, below)
+	}
+}
+
+// unknownKey suggests the key of this mapping that was meant, and returns it, or
+// tells where else in the file the key has its place.
+func (l *loader) unknownKey(key *yaml.Node, path, name string, fields *fields) *field {
+	f := l.fault(key, path, "unknown key %s", quote(name))
+	if c := closest(name, fields.names()); c != "" {
+		f.hint("did you mean %q?", c)
+		return fields.byName[c]
+	}
+	if elsewhere := keyHomes()[name]; len(elsewhere) > 0 {
+		f.hint("it belongs to %s", strings.Join(elsewhere, " or "))
+	}
+	return nil
+}
+
+// nothing reports a key without a value. Usually the value was commented out, by
+// intent or because it begins with `#`.
+func (l *loader) nothing(key, val *yaml.Node, path string, opt options) {
+	f := l.fault(key, path, "expected a value, got nothing")
+	comment := key.LineComment + follow(val).LineComment
+	switch {
+	case len(comment) > 1 && comment[0] == '#' && comment[1] != ' ' && val.Value == "":
+		f.hint("`#` began a comment here: quote the value, as in %q", strings.TrimSpace(comment))
+	case !opt.required:
+		f.hint("a key without a value is left out")
+	}
+}
+
+func joinPath(path, key string) string {
+	for i := range len(key) {
+		if c := key[i]; !isNameByte(c) {
+			key = strconv.Quote(key)
+			break
+		}
+	}
+	if key == "" {
+		key = `""`
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func isNameByte(c byte) bool {
+	return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// defaults fills in what the file does not say. This is the only place that does;
+// the comments of the fields tell the same. What was reported as faulty gets its
+// default too, so that one fault does not cause others.
+func (l *loader) defaults(c *Config) {
+	if !l.good(&c.Listen) {
+		c.Listen = []string{"127.0.0.1:8080"}
+	}
+	if !l.good(&c.Endpoints) {
+		c.Endpoints = "/.auth"
+	}
+	if !l.good(&c.StateDir) {
+		c.StateDir = l.stateDir()
+	}
+	if !l.good(&c.ShutdownTimeout) {
+		c.ShutdownTimeout = 30 * time.Second
+	}
+	for i := range c.Providers {
+		l.providerDefaults(c, &c.Providers[i])
+	}
+	l.sessionDefaults(&c.Session)
+	for i := range c.Upstreams {
+		l.upstreamDefaults(&c.Upstreams[i])
+	}
+	for i := range c.Routes {
+		l.routeDefaults(c, &c.Routes[i])
+	}
+}
+
+func (l *loader) stateDir() string {
+	// systemd separates several directories by colons (systemd.exec, STATE_DIRECTORY).
+	dir, _ := l.env.LookupEnv("STATE_DIRECTORY")
+	if dir, _, _ = strings.Cut(dir, ":"); dir != "" {
+		return filepath.Clean(dir)
+	}
+	return "state"
+}
+
+func (l *loader) providerDefaults(c *Config, p *Provider) {
+	if !l.good(&p.Name) {
+		p.Name = p.ID
+	}
+	if !l.good(&p.ColorDark) {
+		p.ColorDark = p.Color
+	}
+	if !l.good(&p.Scopes) {
+		p.Scopes = []string{"openid", "profile", "email"}
+	}
+	if !l.good(&p.CallbackPath) {
+		p.CallbackPath = defaultCallback(c, p)
+	}
+	if !l.good(&p.User) {
+		p.User = "preferred_username"
+	}
+	if !l.good(&p.UserPrefix) && len(c.Providers) > 1 {
+		p.UserPrefix = p.ID + ":"
+	}
+	for i := range p.Clients {
+		client := &p.Clients[i]
+		if !l.good(&client.Scopes) {
+			client.Scopes = p.Scopes
+		}
+		if !l.good(&client.Name) {
+			client.Name = client.ClientID
+		}
+		if !l.good(&client.Introspect) {
+			client.Introspect = true
+		}
+	}
+	if !l.good(&p.Bearer.Accept) {
+		p.Bearer.Accept = []TokenKind{TokenAccess}
+	}
+	if !l.good(&p.Bearer.Opaque) {
+		p.Bearer.Opaque = OpaqueAuto
+	}
+	if !l.good(&p.Bearer.CacheMax) {
+		p.Bearer.CacheMax = 5 * time.Minute
+	}
+}
+
+func defaultCallback(c *Config, p *Provider) string {
+	return c.Endpoints + "/callback/" + p.ID
+}
+
+func (l *loader) sessionDefaults(s *Session) {
+	if !l.good(&s.Store) {
+		s.Store = StoreFile
+	}
+	if !l.good(&s.Lifetime) {
+		s.Lifetime = 7 * 24 * time.Hour
+	}
+	if !l.good(&s.Idle) {
+		s.Idle = min(8*time.Hour, s.Lifetime)
+	}
+	if !l.good(&s.Cookie.Name) {
+		s.Cookie.Name = "claimproxy"
+	}
+	if !l.good(&s.Cookie.SameSite) {
+		s.Cookie.SameSite = SameSiteLax
+	}
+}
+
+func (l *loader) upstreamDefaults(u *Upstream) {
+	if !l.good(&u.Timeout) {
+		u.Timeout = 2 * time.Minute
+	}
+	if !l.good(&u.IdentityHeaders) {
+		u.IdentityHeaders = IdentityHeaders{{Preset: PresetXForwarded}}
+	}
+}
+
+func (l *loader) routeDefaults(c *Config, r *Route) {
+	if !l.good(&r.Hosts) && c.PublicURL != nil {
+		r.Hosts = []string{c.PublicURL.Hostname()}
+	}
+	if !l.good(&r.Path) {
+		r.Path = "/"
+	}
+	if !l.good(&r.SignIn) {
+		r.SignIn = []SignIn{SignInBrowser, SignInBearer}
+	}
+	if r.Upstream.Ref != "" {
+		r.Upstream.Upstream = c.upstream(r.Upstream.Ref)
+	} else if r.Upstream.Upstream != nil {
+		l.upstreamDefaults(r.Upstream.Upstream)
+	}
+	if u := r.Upstream.Upstream; u != nil {
+		if !l.good(&r.IdentityHeaders) {
+			r.IdentityHeaders = u.IdentityHeaders
+		}
+		if !l.good(&r.ForwardToken) {
+			r.ForwardToken = u.ForwardToken
+		}
+	}
+}
+
+// upstream returns the upstream of that name, or nil.
+func (c *Config) upstream(name string) *Upstream {
+	for i := range c.Upstreams {
+		if c.Upstreams[i].Name == name {
+			return &c.Upstreams[i]
+		}
+	}
+	return nil
+}

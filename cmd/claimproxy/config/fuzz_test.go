@@ -1,0 +1,54 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// FuzzParse gives the package whatever a file may hold. Nothing makes it panic, what
+// it reports can be shown, and what it accepts is complete.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, exampleFile) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(smallest))
+	env := world()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, r := Parse("claimproxy.yaml", data, env)
+		var b strings.Builder
+		if err := r.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range append(r.Errors, r.Warnings...) {
+			if fault.Message == "" || fault.At.File == "" || fault.At.Line > 0 && fault.At.Column < 1 {
+				t.Errorf("a fault without message or place: %+v", fault)
+			}
+		}
+		if (c == nil) == r.OK() {
+			t.Fatalf("got %v and\n%s", c, b.String())
+		}
+		if c == nil {
+			return
+		}
+		if c.PublicURL.Scheme != "https" && c.PublicURL.Scheme != "http" || c.PublicURL.Hostname() == "" || len(c.Routes) == 0 || len(c.Listen) == 0 {
+			t.Errorf("accepted: %+v", c)
+		}
+		for _, route := range c.Routes {
+			if route.Upstream.Upstream == nil || route.Upstream.URL.Host == "" || route.Upstream.Timeout <= 0 || len(route.Hosts) == 0 || len(route.SignIn) == 0 ||
+				len(route.IdentityHeaders) == 0 || (route.Allow == nil) == (len(route.Rules) == 0) || !strings.HasPrefix(route.Path, "/") {
+				t.Errorf("accepted: %+v", route)
+			}
+		}
+		c.RedirectURIs()
+	})
+}

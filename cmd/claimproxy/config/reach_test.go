@@ -1,0 +1,111 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestPathPatternsCoverOthers(t *testing.T) {
+	for _, test := range []struct {
+		earlier, later string
+		want           bool
+	}{
+		{"/", "/", true}, {"/", "/a", true}, {"/", "/*/", true},
+		{"/a/", "/a/", true}, {"/a/", "/a", true}, {"/a/", "/a/b", true}, {"/a/", "/a/b/c/", true}, {"/a/", "/a/*", true},
+		{"/a/", "/ab", false}, {"/a/", "/ab/", false}, {"/a/", "/", false}, {"/a/", "/A/", false}, {"/a/", "/b/", false}, {"/a/b/", "/a/", false},
+		{"/a", "/a", true}, {"/a", "/a/", false}, {"/a", "/a/b", false}, {"/a", "/", false}, {"/a", "/*", false},
+		{"/*", "/a", true}, {"/*", "/*", true}, {"/*", "/a/", false}, {"/*", "/a/b", false}, {"/*", "/", false},
+		{"/*/", "/a/b", true}, {"/*/", "/a", true}, {"/*/", "/", false}, {"/a/*/c", "/a/b/c", true}, {"/a/*/c", "/a/b/d", false}, {"/a/b/c", "/a/*/c", false},
+	} {
+		if got := parsePattern(test.earlier).covers(parsePattern(test.later)); got != test.want {
+			t.Errorf("%s covers %s: got %t, expected %t", test.earlier, test.later, got, test.want)
+		}
+	}
+}
+
+func TestHostPatternsCoverOthers(t *testing.T) {
+	for _, test := range []struct {
+		earlier, later string
+		want           bool
+	}{
+		{"a.example.org", "a.example.org", true}, {"a.example.org", "b.example.org", false}, {"*.example.org", "a.example.org", true},
+		{"*.example.org", "*.example.org", true}, {"*.example.org", "a.b.example.org", false}, {"*.example.org", "example.org", false},
+		{"*.example.org", "*.b.example.org", false}, {"a.example.org", "*.example.org", false}, {"*.example.org", "a.example.orgs", false},
+	} {
+		if got := hostCovers(test.earlier, test.later); got != test.want {
+			t.Errorf("%s covers %s: got %t, expected %t", test.earlier, test.later, got, test.want)
+		}
+	}
+}
+
+// A route behind one that matches everything looks like protection and is none.
+func TestRouteThatCanNeverMatchIsRefused(t *testing.T) {
+	parseRoutes := func(routes ...string) []string {
+		text := "public_url: https://a.example.org\nroutes:\n"
+		for _, r := range routes {
+			text += "  - {upstream: 'http://127.0.0.1:8000', allow: public, " + r + "}\n"
+		}
+		return errorLines(t, text)
+	}
+	for _, test := range []struct {
+		name   string
+		routes []string
+		want   string
+	}{
+		{"the narrower first is fine", []string{"path: /admin/", "path: /"}, ""},
+		{"the wider first is not", []string{"path: /", "path: /admin/"}, "4:62: routes[1].path: this route can never match: routes[0] in line 3"},
+		{"on another host it is fine", []string{"path: /", "path: /admin/, host: b.example.org"}, ""},
+		{"methods make no difference", []string{"path: /, methods: [GET]", "path: /, methods: [POST]"}, "routes[0] in line 3"},
+		{"one of several hosts", []string{"host: [b.example.org, c.example.org]", "host: [d.example.org, c.example.org]"}, "routes[1].host[1]: this route with the host c.example.org can never match"},
+		{"hosts that two routes cover", []string{"host: b.example.org", "host: '*.example.org', path: /x/", "host: [b.example.org, c.example.org], path: /x/y"}, "routes[2].host[0]"},
+		{"a host by its wildcard", []string{"host: '*.example.org'", "path: /x"}, "routes[1].path: this route can never match: routes[0]"},
+		{"in capital letters", []string{"host: B.example.org", "host: b.EXAMPLE.org"}, "routes[1]: this route can never match: routes[0]"},
+		{"claimproxy's own pages", []string{"path: /.auth/"}, "routes[0].path: this route can never match: what is below /.auth"},
+		{"what only looks like them is fine", []string{"path: /.authority/", "path: /.well-known/oauth-protected-resources", "path: /.well-known/"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := strings.Join(parseRoutes(test.routes...), "\n")
+			if test.want == "" && got != "" || !strings.Contains(got, test.want) {
+				t.Errorf("got %q, expected %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestRouteAtACallbackPathIsRefused(t *testing.T) {
+	text := strings.Replace(smallest, "client_id: abc", "client_id: abc, callback_path: /return", 1)
+	for path, wrong := range map[string]bool{"/return": true, "/return/": false, "/": false} {
+		got := errorLines(t, strings.Replace(text, "allow:", fmt.Sprintf("path: %s, allow:", path), 1))
+		if (len(got) > 0) != wrong {
+			t.Errorf("%s: got %q", path, got)
+		}
+	}
+}
+
+// Whoever is in this list cannot be reached at all: nothing asks them to sign in.
+func TestOnlyPublicURLOffersBrowserSignIn(t *testing.T) {
+	route := func(rest string) []string {
+		return errorLines(t, strings.Replace(smallest, "allow: signed-in", rest, 1))
+	}
+	for rest, wrong := range map[string]bool{
+		"allow: signed-in, host: b.example.org":                                               true,
+		"allow: signed-in, host: b.example.org, sign_in: browser":                             true,
+		"allow: signed-in, host: '*.example.org', sign_in: [bearer, browser]":                 true,
+		"rules: [{methods: GET, allow: public}, {methods: PUT, allow: x is y}], host: b.test": true,
+		"allow: signed-in, host: b.example.org, sign_in: bearer":                              false,
+		"allow: public, host: b.example.org":                                                  false,
+		"allow: nobody, host: b.example.org":                                                  false,
+		"allow: signed-in, host: telemetry.example.org":                                       false,
+		"rules: [{methods: GET, allow: public}, {methods: PUT, allow: nobody}], host: b.test": false,
+	} {
+		got := route(rest)
+		if (len(got) > 0) != wrong || wrong && !strings.Contains(got[0], "only public_url's host, telemetry.example.org, can sign people in for now: say sign_in: bearer") {
+			t.Errorf("%s: got %q", rest, got)
+		}
+	}
+}
+
+func TestConfigurationWithoutProvidersServesWhatAsksNobody(t *testing.T) {
+	mustParse(t, "public_url: https://a.example.org\nroutes:\n  - {path: /a, upstream: 'http://127.0.0.1:1', allow: public}\n  - {path: /b, upstream: 'http://127.0.0.1:1', allow: nobody}\n")
+}

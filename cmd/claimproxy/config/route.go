@@ -1,0 +1,150 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/claimproxy/claimproxy/policy"
+)
+
+// Policy is a named condition over claims. In the file it is a mapping, or in short
+// the text of the condition alone.
+type Policy struct {
+	// Name is the policy's key: letters, digits, "-" and "_". The words that mean
+	// something of their own in conditions and routes cannot be names.
+	Name string `yaml:",key"`
+	// Title is what people read in place of the name.
+	Title string `yaml:"title"`
+	// Require is the condition: its text, or {all: [...]}, {any: [...]}, {not: ...}.
+	Require policy.Clause `yaml:"require,required"`
+	// Help is shown to people who are refused: an address or a sentence.
+	Help string `yaml:"help,text"`
+}
+
+func (p *Policy) decode(l *loader, n *yaml.Node, path string) bool {
+	if n.Kind == yaml.ScalarNode {
+		return l.into(&p.Require, n, path)
+	}
+	if n.Kind == yaml.SequenceNode {
+		l.fault(n, path, "expected a condition, or a mapping with require, got a list: say require: and below it all: or any:")
+		return false
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := follow(n.Content[i]); key.Value == "all" || key.Value == "any" || key.Value == "not" {
+			l.fault(key, path, "%s stands below require:", key.Value)
+			return false
+		} else if strings.ContainsAny(key.Value, " \t") {
+			return l.into(&p.Require, n, path) // which knows the sentence for an unquoted `: `
+		}
+	}
+	return l.structureInto(p, n, path)
+}
+
+// Upstream is an application that requests are forwarded to.
+type Upstream struct {
+	// Name is the upstream's key, made like a policy's; empty for one that stands in
+	// a route.
+	Name string `yaml:",key"`
+	// URL is where the application listens: http or https, a host and perhaps a port.
+	// It has no path: the path that was decided on is the one that is forwarded.
+	URL *url.URL `yaml:"url,required"`
+	// Timeout is how long the application may take from the end of the request to the
+	// header of its response; the body may take as long as it likes. The default is
+	// 2m.
+	Timeout time.Duration `yaml:"timeout"`
+	// IdentityHeaders is the default for the routes that use this upstream.
+	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
+	// ForwardToken is the default for the routes that use this upstream.
+	ForwardToken bool `yaml:"forward_token"`
+}
+
+func (u *Upstream) decode(l *loader, n *yaml.Node, path string) bool {
+	if isText(n) {
+		l.fault(n, path, "expected a mapping, got %s", quote(n.Value)).hint("write {url: %s}", quote(n.Value))
+		return false
+	}
+	return l.structureInto(u, n, path)
+}
+
+// UpstreamRef is how a route names its upstream: by its name in upstreams, by a URL,
+// or with a mapping of its own like those in upstreams.
+type UpstreamRef struct {
+	// Ref is the name as it stands in the file, empty for a URL or a mapping.
+	Ref string
+	// Upstream is what is meant. Load has made sure that it is there.
+	*Upstream
+}
+
+func (u *UpstreamRef) decode(l *loader, n *yaml.Node, path string) bool {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		u.Upstream = new(Upstream)
+		return l.structureInto(u.Upstream, n, path)
+	case !isText(n) || n.Value == "":
+		l.fault(n, path, "expected the name of an upstream, a URL or a mapping, got %s", l.describe(n))
+		return false
+	case strings.Contains(n.Value, "://"):
+		u.Upstream = new(Upstream)
+		return l.into(&u.Upstream.URL, n, path)
+	}
+	u.Ref = n.Value
+	return true
+}
+
+// Route says who may do what at a place, and which application is there.
+type Route struct {
+	// Hosts are the host names that the route is for, in lower case, without port and
+	// brackets. "*.int.example.org" stands for one label and a host below
+	// int.example.org. The default is the host of PublicURL.
+	Hosts []string `yaml:"host,many"`
+	// Path is what the route is for: a path that ends in "/" is for itself, all below
+	// it, and itself without the slash; another one for exactly itself. A segment "*"
+	// stands for any one segment. It is canonical: characters outside RFC 3986 are
+	// percent-encoded, in upper case, and nothing else is. The default is "/".
+	Path string `yaml:"path"`
+	// Methods are the methods that there are, in upper case; another one gets 405.
+	// HEAD goes with GET. Methods never choose a route. Empty, the default, is all.
+	Methods []string `yaml:"methods,many"`
+	// Upstream is the application behind the route.
+	Upstream UpstreamRef `yaml:"upstream,required"`
+	// Allow says who may: public, signed-in, nobody, a policy's name, a condition, or
+	// a block {all|any|not: ...}. A route has either Allow or Rules.
+	Allow *policy.Clause `yaml:"allow"`
+	// SignIn are the kinds of credentials that count here: "browser" and "bearer",
+	// both by default. On a host other than PublicURL's nobody can sign in with a
+	// browser for now.
+	SignIn []SignIn `yaml:"sign_in,many"`
+	// Rules say who may for each method, instead of Allow. A method without a rule is
+	// refused.
+	Rules []Rule `yaml:"rules"`
+	// IdentityHeaders tell the application who is calling. The default is the
+	// upstream's, else the preset x-forwarded.
+	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
+	// ForwardToken lets the application see the caller's bearer token. The default is
+	// the upstream's, else false.
+	ForwardToken bool `yaml:"forward_token"`
+}
+
+// Rule says who may use some methods of a route.
+type Rule struct {
+	// Methods are in upper case. No method has two rules; HEAD goes with GET.
+	Methods []string `yaml:"methods,many,required"`
+	// Allow is as in Route.
+	Allow policy.Clause `yaml:"allow,required"`
+}
+
+// SignIn is a kind of credentials.
+type SignIn string
+
+// The kinds of credentials.
+const (
+	// SignInBrowser is a session cookie, and being sent to sign in for want of one.
+	SignInBrowser SignIn = "browser"
+	// SignInBearer is a bearer token (RFC 6750).
+	SignInBearer SignIn = "bearer"
+)
+
+func (SignIn) words() []string { return []string{string(SignInBrowser), string(SignInBearer)} }

@@ -1,0 +1,168 @@
+package config
+
+import (
+	"crypto/tls"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// validate checks what the types alone do not say. It goes on after a fault, and
+// looks only at values that are good so far.
+func (l *loader) validate(c *Config) {
+	l.validateTop(c)
+	l.validateSession(&c.Session)
+	l.validateProviders(c)
+	for i := range c.Upstreams {
+		l.validateUpstream(&c.Upstreams[i])
+	}
+	l.validateRoutes(c)
+	l.validateConditions(c)
+	if len(l.errors) == 0 { // a fault may be why something is not used
+		l.warnUnused(c)
+	}
+}
+
+func (l *loader) validateTop(c *Config) {
+	if l.good(&c.PublicURL) && l.checkURL(&c.PublicURL, c.PublicURL.String(), publicRule) {
+		c.PublicURL = origin(c.PublicURL)
+	}
+	if l.good(&c.Listen) {
+		l.notEmpty(&c.Listen, len(c.Listen), "address")
+		for i := range c.Listen {
+			if at := &c.Listen[i]; l.good(at) {
+				if problem := checkListen(*at); problem != "" {
+					l.bad(at, "%s", problem)
+				} else if slices.Contains(c.Listen[:i], *at) {
+					l.bad(at, "%s stands here twice", quote(*at))
+				}
+			}
+		}
+	}
+	if t := c.TLS; t != nil && l.good(&t.Cert) && l.good(&t.Key) {
+		l.validateTLS(t)
+	}
+	if l.good(&c.Endpoints) {
+		l.checkFixedPath(&c.Endpoints, c.Endpoints, "/.auth")
+	}
+}
+
+// origin is a URL reduced to scheme, host and, where it is not the scheme's own,
+// port (RFC 6454 section 4): providers compare redirect URIs letter by letter.
+func origin(u *url.URL) *url.URL {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
+		host = strings.TrimSuffix(host, ":"+u.Port())
+	}
+	return &url.URL{Scheme: u.Scheme, Host: host}
+}
+
+func (l *loader) validateTLS(t *TLS) {
+	cert, err := l.env.ReadFile(t.Cert)
+	if err != nil {
+		l.bad(&t.Cert, "the certificate cannot be read: %v", err)
+	}
+	key, keyErr := l.env.ReadFile(t.Key)
+	if keyErr != nil {
+		l.bad(&t.Key, "the key cannot be read: %v", keyErr)
+	}
+	if err != nil || keyErr != nil {
+		return
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		l.bad(&t.Cert, "the certificate and the key cannot be used: %s", strings.TrimPrefix(err.Error(), "tls: "))
+		return
+	}
+	if l.worldReadable(t.Key) {
+		p := l.places[&t.Key]
+		l.warn(p.node, p.path, "everybody on this machine can read %s", quote(t.Key)).hint("chmod o= %s", t.Key)
+	}
+}
+
+func (l *loader) validateSession(s *Session) {
+	if s.Idle > s.Lifetime {
+		l.bad(&s.Idle, "expected no more than the lifetime of %s, got %s", formatDuration(s.Lifetime), formatDuration(s.Idle))
+	}
+	if name := &s.Cookie.Name; l.good(name) {
+		switch lower := strings.ToLower(*name); {
+		case !isToken(*name):
+			l.bad(name, "expected a name of letters, digits and signs such as - and _, got %s", quote(*name))
+		case strings.HasPrefix(lower, "__host-"), strings.HasPrefix(lower, "__secure-"):
+			l.bad(name, "expected a name without its prefix, which claimproxy puts there itself, got %s", quote(*name)).
+				hint("did you mean %q?", strings.SplitN(*name, "-", 2)[1])
+		}
+	}
+}
+
+func (l *loader) validateUpstream(u *Upstream) {
+	if strings.ContainsFunc(u.Name, func(r rune) bool { return r > 0x7f || !isNameByte(byte(r)) }) {
+		l.bad(&u.Name, "expected a name of letters, digits, - and _, got %s", quote(u.Name))
+	}
+	if l.good(&u.URL) && l.checkURL(&u.URL, u.URL.String(), upstreamRule) {
+		u.URL = &url.URL{Scheme: u.URL.Scheme, Host: u.URL.Host}
+	}
+}
+
+// checkURL reports a URL, given by the address of its field, that breaks a rule.
+func (l *loader) checkURL(at any, raw string, rule urlRule) bool {
+	problem, hint := rule.check(raw)
+	if problem != "" {
+		l.bad(at, "%s", problem).hint("%s", hint)
+	}
+	return problem == ""
+}
+
+// checkFixedPath reports a path of claimproxy's own, given by the address of its
+// field, that is not plainly one: endpoints and callbacks are compared, never
+// cleaned.
+func (l *loader) checkFixedPath(at any, p, example string) bool {
+	suggestion := ""
+	if clean := path.Clean("/" + strings.ReplaceAll(p, "*", "")); clean != p && clean != "/" {
+		suggestion = clean
+	}
+	problem, _ := checkPath(p)
+	switch {
+	case p == "/" || p == "":
+		problem = "expected a path below /, got " + quote(p)
+	case problem == "" && strings.HasSuffix(p, "/"):
+		problem = "expected a path without a slash at its end, got " + quote(p)
+	case problem == "" && strings.Contains(p, "*"):
+		problem = "expected a path without `*`, got " + quote(p)
+	}
+	if problem == "" {
+		return true
+	}
+	f := l.bad(at, "%s", problem)
+	if again, _ := checkPath(suggestion); suggestion != "" && again == "" {
+		f.hint("did you mean %s?", suggestion)
+	} else {
+		f.hint("as in %s", example)
+	}
+	return false
+}
+
+// notEmpty reports a list, given by its address, that has to have an element.
+func (l *loader) notEmpty(at any, length int, what string) bool {
+	if length == 0 {
+		l.bad(at, "expected at least one %s, got an empty list", what)
+	}
+	return length > 0
+}
+
+// formatDuration writes a duration as the file does.
+func formatDuration(d time.Duration) string {
+	if d < time.Second {
+		return d.String()
+	}
+	text := ""
+	for i, unit := range durationUnits {
+		if n := d / unit; n > 0 {
+			text += strconv.FormatInt(int64(n), 10) + "dhms"[i:i+1]
+		}
+		d %= unit
+	}
+	return text
+}

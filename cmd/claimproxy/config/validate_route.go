@@ -1,0 +1,296 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/claimproxy/claimproxy/policy"
+)
+
+func (l *loader) validateRoutes(c *Config) {
+	if l.good(&c.Routes) && !l.notEmpty(&c.Routes, len(c.Routes), "route") {
+		return
+	}
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		if !l.good(r) {
+			continue
+		}
+		l.validateHosts(r)
+		if l.good(&r.Path) {
+			l.validateRoutePath(c, r)
+		}
+		if l.good(&r.Methods) && l.notEmpty(&r.Methods, len(r.Methods), "method") {
+			l.validateMethods(r.Methods)
+		}
+		l.validateTarget(c, r)
+		l.validateAllow(r)
+		l.validateSignIn(c, r)
+	}
+	l.validateReach(c)
+	if asking := slices.IndexFunc(c.Routes, func(r Route) bool { return r.asksWho() }); asking >= 0 && len(c.Providers) == 0 && (l.good(&c.Providers) || !l.set(&c.Providers)) {
+		p := l.places[&c.Routes[asking]]
+		l.fault(p.node, p.path, "this route asks who is calling, and there are no providers to ask")
+	}
+}
+
+func (l *loader) validateHosts(r *Route) {
+	if !l.good(&r.Hosts) || !l.notEmpty(&r.Hosts, len(r.Hosts), "host") {
+		return
+	}
+	for i := range r.Hosts {
+		at := &r.Hosts[i]
+		if !l.good(at) {
+			continue
+		}
+		*at = strings.ToLower(*at)
+		if strings.HasPrefix(*at, "[") && strings.HasSuffix(*at, "]") {
+			*at = (*at)[1 : len(*at)-1]
+		}
+		name, wild := strings.CutPrefix(*at, "*.")
+		problem := checkHost(name)
+		if bare := bareHost(name); problem != "" && bare != name && checkHost(bare) == "" {
+			l.bad(at, "expected a host name alone, without scheme, port and path, got %s", quote(*at)).hint("did you mean %s?", bare)
+			continue
+		}
+		switch {
+		case strings.Contains(name, "*"):
+			l.bad(at, "expected a host name, got %s: `*.` stands at the front, for one label", quote(*at))
+		case problem != "":
+			l.bad(at, "expected a host name, got %s: %s", quote(*at), problem)
+		case wild && strings.Count(name, ".") == 0:
+			l.bad(at, "expected a host below a domain, as in \"*.int.example.org\", got %s", quote(*at))
+		case slices.Contains(r.Hosts[:i], *at):
+			l.bad(at, "the host %s stands here twice", quote(*at))
+		}
+	}
+}
+
+// bareHost takes away what people write around a host.
+func bareHost(s string) string {
+	if _, after, ok := strings.Cut(s, "://"); ok {
+		s = after
+	}
+	s, _, _ = strings.Cut(s, "/")
+	s, _, _ = strings.Cut(s, ":")
+	return strings.TrimSuffix(s, ".")
+}
+
+func (l *loader) validateRoutePath(c *Config, r *Route) {
+	problem, suggestion := checkPath(r.Path)
+	if problem == "" {
+		for segment := range strings.SplitSeq(r.Path, "/") {
+			if segment != "*" && strings.Contains(segment, "*") {
+				problem = fmt.Sprintf("expected a path, got %s: `*` stands for one whole segment", quote(r.Path))
+				if before, found := strings.CutSuffix(r.Path, "*"); found && !strings.Contains(before, "*") {
+					suggestion = before + "/"
+				}
+				break
+			}
+		}
+	}
+	if problem != "" {
+		f := l.bad(&r.Path, "%s", problem)
+		if again, _ := checkPath(suggestion); suggestion != "" && again == "" {
+			f.hint("did you mean %s?", suggestion)
+		}
+		return
+	}
+	for _, own := range []string{c.Endpoints, wellKnown} {
+		if below(own, strings.TrimSuffix(r.Path, "/")) {
+			l.bad(&r.Path, "this route can never match: what is below %s is claimproxy's own", own)
+			return
+		}
+	}
+	for i := range c.Providers {
+		p := &c.Providers[i]
+		if r.Path == p.CallbackPath && c.PublicURL != nil && slices.Contains(r.Hosts, c.PublicURL.Hostname()) {
+			l.bad(&r.Path, "this route can never match: %s is the callback path of the provider %s", quote(r.Path), p.ID)
+			return
+		}
+	}
+}
+
+// validateMethods checks methods, given as they stand in the Config.
+func (l *loader) validateMethods(methods []string) {
+	for i := range methods {
+		at := &methods[i]
+		if !l.good(at) {
+			continue
+		}
+		upper := strings.ToUpper(*at)
+		switch {
+		case !isToken(*at) || strings.Contains(*at, "*"):
+			l.bad(at, "expected a method, got %s", quote(*at))
+		case upper == "CONNECT" || upper == "TRACE":
+			l.bad(at, "%s requests are always refused", upper)
+		case upper != *at:
+			l.bad(at, "expected a method in capital letters, got %s", quote(*at)).hint("did you mean %s?", upper)
+		case slices.Contains(methods[:i], *at):
+			l.bad(at, "%s stands here twice", *at)
+		}
+	}
+}
+
+// validateTarget checks where a route leads.
+func (l *loader) validateTarget(c *Config, r *Route) {
+	if !l.good(&r.Upstream) {
+		return
+	}
+	if r.Upstream.Ref == "" {
+		l.validateUpstream(r.Upstream.Upstream)
+		return
+	}
+	if r.Upstream.Upstream != nil {
+		return
+	}
+	names := make([]string, len(c.Upstreams))
+	for i := range c.Upstreams {
+		names[i] = c.Upstreams[i].Name
+	}
+	f := l.bad(&r.Upstream, "there is no upstream %s", quote(r.Upstream.Ref))
+	switch meant := closest(r.Upstream.Ref, names); {
+	case meant != "":
+		f.hint("did you mean %q?", meant)
+	case strings.ContainsAny(r.Upstream.Ref, ".:"):
+		f.hint("did you mean http://%s?", r.Upstream.Ref)
+	case len(names) > 0 && len(names) <= 10:
+		f.hint("there are %s", strings.Join(names, ", "))
+	}
+}
+
+// validateAllow checks that a route says who may, and in one way.
+func (l *loader) validateAllow(r *Route) {
+	switch allow, rules := l.set(&r.Allow), l.set(&r.Rules); {
+	case allow && rules:
+		l.bad(&r.Rules, "a route has either allow or rules, and this one has both")
+	case !allow && !rules:
+		p := l.places[r]
+		l.fault(p.node, p.path, "expected allow or rules: nothing says who may").hint("for everybody, unknown people too, say allow: public")
+	case rules && l.good(&r.Rules) && l.notEmpty(&r.Rules, len(r.Rules), "rule"):
+		l.validateRules(r)
+	}
+}
+
+// validateRules checks that each method has one rule that can be reached.
+func (l *loader) validateRules(r *Route) {
+	ruled := make(map[string]int)
+	for i := range r.Rules {
+		rule := &r.Rules[i]
+		if !l.good(rule) || !l.good(&rule.Methods) || !l.notEmpty(&rule.Methods, len(rule.Methods), "method") {
+			continue
+		}
+		l.validateMethods(rule.Methods)
+		for j := range rule.Methods {
+			at := &rule.Methods[j]
+			if !l.good(at) {
+				continue
+			}
+			other, twice := ruled[*at]
+			switch {
+			case twice && other != i:
+				l.bad(at, "%s has a rule already, rules[%d]", *at, other)
+			case len(r.Methods) > 0 && !slices.Contains(r.Methods, *at) && !(*at == "HEAD" && slices.Contains(r.Methods, "GET")):
+				l.bad(at, "%s is not among the route's methods, so that this rule is never asked", *at)
+			}
+			ruled[*at] = i
+		}
+	}
+	get, hasGet := ruled["GET"]
+	head, hasHead := ruled["HEAD"]
+	if hasGet && hasHead && get != head {
+		l.bad(&r.Rules[head].Methods, "HEAD goes with GET, which has another rule, rules[%d]", get)
+	}
+}
+
+// clauses are all conditions of a route.
+func (r *Route) clauses() []*policy.Clause {
+	var all []*policy.Clause
+	if r.Allow != nil {
+		all = append(all, r.Allow)
+	}
+	for i := range r.Rules {
+		all = append(all, &r.Rules[i].Allow)
+	}
+	return all
+}
+
+// asksWho says whether a decision on this route can depend on who is calling.
+func (r *Route) asksWho() bool {
+	return slices.ContainsFunc(r.clauses(), func(c *policy.Clause) bool {
+		text := strings.TrimSpace(c.Text)
+		return text != "public" && text != "nobody"
+	})
+}
+
+func (l *loader) validateSignIn(c *Config, r *Route) {
+	if l.good(&r.SignIn) && l.notEmpty(&r.SignIn, len(r.SignIn), "of browser and bearer") {
+		for i := range r.SignIn {
+			if at := &r.SignIn[i]; l.good(at) && slices.Contains(r.SignIn[:i], *at) {
+				l.bad(at, "%s stands here twice", *at)
+			}
+		}
+	}
+	if !l.good(&c.PublicURL) || !r.asksWho() || !slices.Contains(r.SignIn, SignInBrowser) || l.set(&r.SignIn) && !l.good(&r.SignIn) {
+		return
+	}
+	for i := range r.Hosts {
+		if at := &r.Hosts[i]; l.good(at) && *at != c.PublicURL.Hostname() {
+			p := l.places[at]
+			l.fault(p.node, p.path, "only public_url's host, %s, can sign people in for now: say sign_in: bearer", c.PublicURL.Hostname())
+		}
+	}
+}
+
+// validateReach finds routes that can never match because an earlier one always
+// does, host by host. Methods never choose a route, so they make no difference.
+func (l *loader) validateReach(c *Config) {
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		if !l.reachable(r) {
+			continue
+		}
+		for h := range r.Hosts {
+			j := 0
+			for j < i && !(l.reachable(&c.Routes[j]) && c.Routes[j].covers(r.Hosts[h], r.Path)) {
+				j++
+			}
+			if j == i {
+				continue
+			}
+			p := l.places[r]
+			switch {
+			case len(r.Hosts) > 1 && l.set(&r.Hosts[h]):
+				p = l.places[&r.Hosts[h]]
+			case l.set(&r.Path):
+				p = l.places[&r.Path]
+			}
+			what := "this route"
+			if len(r.Hosts) > 1 {
+				what = "this route with the host " + r.Hosts[h]
+			}
+			l.fault(p.node, p.path, "%s can never match: routes[%d] in line %d matches all that it does", what, j, l.places[&c.Routes[j]].node.Line).
+				hint("the first route that matches decides: put the narrower one first")
+		}
+	}
+}
+
+// covers says whether a route matches all that one with this host and path does.
+func (r *Route) covers(host, path string) bool {
+	return parsePattern(r.Path).covers(parsePattern(path)) &&
+		slices.ContainsFunc(r.Hosts, func(own string) bool { return hostCovers(own, host) })
+}
+
+// reachable says whether a route is good enough to be compared with others.
+func (l *loader) reachable(r *Route) bool {
+	if !l.good(r) || l.set(&r.Path) && !l.good(&r.Path) || l.set(&r.Hosts) && !l.good(&r.Hosts) {
+		return false
+	}
+	for i := range r.Hosts {
+		if at := &r.Hosts[i]; l.set(at) && !l.good(at) {
+			return false
+		}
+	}
+	return len(r.Hosts) > 0
+}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -126,6 +127,21 @@ func (r *Rule) Claims() []string {
 		return nil
 	}
 	return slices.Clone(r.claims)
+}
+
+// Values returns the texts that the rule compares claims with, sorted: of somebody
+// in very many groups, only these matter here.
+func (r *Rule) Values() []string {
+	if r == nil || r.tree == nil {
+		return nil
+	}
+	values := map[string]bool{}
+	r.tree.each(func(l leaf) {
+		for _, text := range l.texts.list {
+			values[text] = true
+		}
+	})
+	return slices.Sorted(maps.Keys(values))
 }
 
 // String returns the rule as it would be written: a word, the name of a policy,

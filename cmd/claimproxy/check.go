@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+)
+
+func newCheck(stdout, stderr io.Writer) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration, without any network",
+		Long: `Check the configuration without any network and list every redirect URI to
+register. All faults are printed at once, each with its line, and the exit code is
+78 when there is one. Warnings do not count.`,
+		Args: noArguments,
+	}
+	path := configFlag(cmd)
+	asJSON := cmd.Flags().Bool("json", false, "print the result for programs")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		c, report := load(*path)
+		if *asJSON {
+			if err := writeCheckJSON(stdout, c, report); err != nil {
+				return err
+			}
+		} else if err := writeCheck(stdout, stderr, *path, c, report); err != nil {
+			return err
+		}
+		if c == nil {
+			return exit{exitConfig}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *config.Report) error {
+	if err := report.Write(stderr); err != nil || c == nil {
+		return err
+	}
+	cfg := c.config
+	fmt.Fprintf(stdout, "%s is good: %s, %s, %s.\n", path,
+		count(len(cfg.Providers), "provider", "providers"), count(len(cfg.Policies), "policy", "policies"), count(len(cfg.Routes), "route", "routes"))
+	if len(cfg.Providers) > 0 {
+		fmt.Fprintln(stdout, "\nRedirect URIs to register:")
+		for i := range cfg.Providers {
+			fmt.Fprintf(stdout, "  %-12s %s\n", cfg.Providers[i].ID, cfg.RedirectURI(&cfg.Providers[i]))
+		}
+	}
+	return nil
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// checkResult is the JSON form. Its names are for programs and stay.
+type checkResult struct {
+	OK           bool              `json:"ok"`
+	Errors       []checkFault      `json:"errors"`
+	Warnings     []checkFault      `json:"warnings"`
+	RedirectURIs map[string]string `json:"redirect_uris"`
+}
+
+type checkFault struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func writeCheckJSON(w io.Writer, c *compiled, report *config.Report) error {
+	result := checkResult{OK: c != nil, Errors: faultsOf(report.Errors), Warnings: faultsOf(report.Warnings), RedirectURIs: map[string]string{}}
+	if c != nil {
+		for i := range c.config.Providers {
+			p := &c.config.Providers[i]
+			result.RedirectURIs[p.ID] = c.config.RedirectURI(p)
+		}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(result)
+}
+
+func faultsOf(faults []config.Fault) []checkFault {
+	list := make([]checkFault, len(faults))
+	for i, f := range faults {
+		list[i] = checkFault{f.At.File, f.At.Line, f.At.Column, f.Path, f.Message, f.Hint}
+	}
+	return list
+}

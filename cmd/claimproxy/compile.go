@@ -1,0 +1,172 @@
+package main
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/proxy"
+)
+
+// compiled is a configuration whose conditions have become rules. It is pure:
+// making it touches no file and calls nobody, so check makes it as well.
+type compiled struct {
+	config   *config.Config
+	policies *policy.Set
+	// rules are each route's, in the file's order.
+	rules []routeRules
+}
+
+// routeRules is what a route allows: one rule, or one for each method.
+type routeRules struct {
+	allow   *policy.Rule
+	methods []proxy.MethodRule
+	headers []proxy.IdentityHeader
+}
+
+// load reads a configuration file and compiles its conditions. The report has all
+// faults; the result is nil when there are any.
+func load(path string) (*compiled, *config.Report) {
+	cfg, report := config.Load(path, config.Env{})
+	if cfg == nil {
+		return nil, report
+	}
+	c, err := compile(cfg)
+	if err != nil { // Load has read every condition, so this is a fault of ours
+		report.Add(policy.Position{File: path}, "", err.Error())
+		return nil, report
+	}
+	return c, report
+}
+
+func compile(cfg *config.Config) (*compiled, error) {
+	c := &compiled{config: cfg}
+	var all []error
+	note := func(faults []*policy.Error) {
+		for _, f := range faults {
+			all = append(all, f)
+		}
+	}
+	var faults []*policy.Error
+	c.policies, faults = policy.Compile(cfg.Definitions())
+	note(faults)
+	rule := func(clause policy.Clause) *policy.Rule {
+		r, faults := c.policies.Rule(clause)
+		note(faults)
+		return r
+	}
+	for _, route := range cfg.Routes {
+		var rr routeRules
+		if route.Allow != nil {
+			rr.allow = rule(*route.Allow)
+		}
+		for _, r := range route.Rules {
+			rr.methods = append(rr.methods, proxy.MethodRule{Methods: r.Methods, Allow: rule(r.Allow)})
+		}
+		for _, h := range route.IdentityHeaders {
+			rr.headers = append(rr.headers, headers(h, rule)...)
+		}
+		c.rules = append(c.rules, rr)
+	}
+	return c, errors.Join(all...)
+}
+
+// headers turns a preset, or one header of the file, into what the proxy sets.
+func headers(h config.IdentityHeader, rule func(policy.Clause) *policy.Rule) []proxy.IdentityHeader {
+	if h.Preset != "" {
+		preset, _ := proxy.Preset(string(h.Preset))
+		return preset
+	}
+	header := proxy.IdentityHeader{Name: h.Name, Claim: h.Claim, Else: h.Else}
+	for _, c := range h.Cases {
+		header.Values = append(header.Values, proxy.HeaderValue{Allow: rule(policy.Clause{Text: c.Policy}), Value: c.Value})
+	}
+	return []proxy.IdentityHeader{header}
+}
+
+// each calls visit with every rule that is asked about callers.
+func (c *compiled) each(visit func(*policy.Rule)) {
+	for _, rr := range c.rules {
+		if rr.allow != nil {
+			visit(rr.allow)
+		}
+		for _, m := range rr.methods {
+			visit(m.Allow)
+		}
+		for _, h := range rr.headers {
+			for _, v := range h.Values {
+				visit(v.Allow)
+			}
+		}
+	}
+}
+
+// claims are the top-level claims that rules and identity headers use.
+func (c *compiled) claims() []string {
+	used := map[string]bool{}
+	c.each(func(r *policy.Rule) {
+		for _, name := range r.Claims() {
+			used[name] = true
+		}
+	})
+	for _, rr := range c.rules {
+		for _, h := range rr.headers {
+			if h.Claim != "" {
+				name, _, _ := strings.Cut(h.Claim, ".")
+				used[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(used))
+}
+
+// namedValues are the values that rules compare claims with.
+func (c *compiled) namedValues() []string {
+	used := map[string]bool{}
+	c.each(func(r *policy.Rule) {
+		for _, v := range r.Values() {
+			used[v] = true
+		}
+	})
+	return slices.Sorted(maps.Keys(used))
+}
+
+// table makes the proxy's routes. Upstreams that several routes name are one.
+func (c *compiled) table() (*proxy.Table, error) {
+	upstreams := map[*config.Upstream]*proxy.Upstream{}
+	routes := make([]proxy.Route, len(c.config.Routes))
+	for i := range c.config.Routes {
+		r := &c.config.Routes[i]
+		u := upstreams[r.Upstream.Upstream]
+		if u == nil {
+			u = newUpstream(r.Upstream)
+			upstreams[r.Upstream.Upstream] = u
+		}
+		route := proxy.Route{
+			Name: r.Hosts[0] + r.Path, Hosts: r.Hosts, Path: r.Path, Methods: r.Methods,
+			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
+			Upstream: u, ForwardToken: r.ForwardToken,
+		}
+		for _, kind := range r.SignIn {
+			switch kind {
+			case config.SignInBrowser:
+				route.SignIn |= proxy.Browser
+			case config.SignInBearer:
+				route.SignIn |= proxy.Bearer
+			}
+		}
+		routes[i] = route
+	}
+	return proxy.NewTable(routes)
+}
+
+func newUpstream(ref config.UpstreamRef) *proxy.Upstream {
+	name := ref.Ref
+	if name == "" {
+		name = ref.URL.Host
+	}
+	return &proxy.Upstream{Name: name, URL: ref.URL, Timeout: ref.Timeout}
+}

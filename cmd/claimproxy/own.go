@@ -1,0 +1,43 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/session/answer"
+	"github.com/claimproxy/claimproxy/session/login"
+	"github.com/claimproxy/claimproxy/session/native"
+)
+
+// ownPages hands a request for one of claimproxy's own pages to the room it is of.
+// The proxy has made the path canonical.
+type ownPages struct {
+	endpoints string
+	answers   *answer.Answers
+	login     *login.Handler
+	native    *native.Handler
+}
+
+func (o *ownPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if below, ok := strings.CutPrefix(path, native.ResourcePath); ok {
+		o.native.Resource(w, r, r.Host, below)
+		return
+	}
+	switch path {
+	case o.endpoints + answer.StylePath:
+		o.answers.ServeStyle(w, r)
+	case o.endpoints + "/providers":
+		o.native.List(w, r)
+	default:
+		o.login.ServeHTTP(w, r)
+	}
+}
+
+// ownPaths are the paths outside endpoints that are claimproxy's own.
+func ownPaths(cfg *config.Config) []string {
+	return append(slices.Sorted(maps.Keys(callbackPaths(cfg))), native.ResourcePath, native.ResourcePath+"/")
+}

@@ -146,7 +146,7 @@ func (c *compiled) table() (*proxy.Table, error) {
 			upstreams[r.Upstream.Upstream] = u
 		}
 		route := proxy.Route{
-			Name: r.Hosts[0] + r.Path, Hosts: r.Hosts, Path: r.Path, Methods: r.Methods,
+			Name: r.Hosts[0] + r.Path, Hosts: bracketed(r.Hosts), Path: r.Path, Methods: r.Methods,
 			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
 			Upstream: u, ForwardToken: r.ForwardToken,
 		}
@@ -161,6 +161,18 @@ func (c *compiled) table() (*proxy.Table, error) {
 		routes[i] = route
 	}
 	return proxy.NewTable(routes)
+}
+
+// bracketed writes IPv6 addresses as they stand in a Host field (RFC 3986 section
+// 3.2.2).
+func bracketed(hosts []string) []string {
+	out := make([]string, len(hosts))
+	for i, h := range hosts {
+		if out[i] = h; strings.Contains(h, ":") {
+			out[i] = "[" + h + "]"
+		}
+	}
+	return out
 }
 
 func newUpstream(ref config.UpstreamRef) *proxy.Upstream {

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ type ownPages struct {
 func (o *ownPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if below, ok := strings.CutPrefix(path, native.ResourcePath); ok {
-		o.native.Resource(w, r, r.Host, below)
+		o.native.Resource(w, r, (&url.URL{Host: r.Host}).Hostname(), below)
 		return
 	}
 	switch path {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/claimproxy/claimproxy/policy"
@@ -52,7 +53,18 @@ func (f Fault) line(severity string) string {
 	if f.Hint != "" {
 		fmt.Fprintf(&b, " (%s)", f.Hint)
 	}
-	return b.String()
+	return visible(b.String())
+}
+
+// visible keeps what stands in a file, or in the name of one, from steering the
+// terminal that it is shown on.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // snippet is the source line with its number, and carets below what is at fault.

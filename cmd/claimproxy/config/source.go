@@ -30,12 +30,7 @@ func (s *source) line(n int) string {
 	if n < 1 || n > len(s.shown) {
 		return ""
 	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
-			return '\ufffd'
-		}
-		return r
-	}, s.shown[n-1])
+	return visible(s.shown[n-1])
 }
 
 // from returns the raw rest of a line from a column on, both counted from one.

@@ -28,13 +28,22 @@ func (l *loader) parse(data []byte) *yaml.Node {
 		return nil
 	}
 	if len(docs) > 1 {
-		second := docs[1]
-		l.fileFault(second.Line, second.Column, "a second document begins here, after a line `---`: one file holds one document")
+		l.fileFault(l.secondDocument(docs[0], docs[1]), 1, "a second document begins here: one file holds one document")
 	}
 	if !l.sound(docs[0]) {
 		return nil
 	}
 	return docs[0]
+}
+
+// secondDocument is the line that begins it.
+func (l *loader) secondDocument(first, second *yaml.Node) int {
+	for line := first.Line + 1; line <= len(l.src.lines); line++ {
+		if strings.HasPrefix(l.src.lines[line-1], "---") {
+			return line
+		}
+	}
+	return second.Line
 }
 
 // documents returns the root of at most two documents. The library panics on a
@@ -53,7 +62,7 @@ func documents(data []byte) (roots []*yaml.Node, err error) {
 			break
 		} else if err != nil {
 			if len(roots) == 1 { // in the second one, which is a fault by itself
-				return append(roots, &yaml.Node{Line: roots[0].Line, Column: 1}), nil
+				return append(roots, &yaml.Node{Line: roots[0].Line}), nil
 			}
 			return nil, err
 		}
@@ -94,10 +103,10 @@ func (l *loader) readable(data []byte) bool {
 // often the first of the block around the fault, so the place is searched here:
 // it is the line after the longest beginning of the file that is good YAML.
 func (l *loader) syntaxFault(data []byte, err error) {
-	if l.tabs() {
+	n := longestGood(l.src.lines) + 1
+	if l.tabs(n) {
 		return
 	}
-	n := longestGood(l.src.lines) + 1
 	text := ""
 	if n <= len(l.src.lines) {
 		text = l.src.lines[n-1]
@@ -108,18 +117,20 @@ func (l *loader) syntaxFault(data []byte, err error) {
 	l.fileFault(n, column, what)
 }
 
-// tabs reports every line that a tab indents. It is asked only about a file that
-// is not YAML, because inside a block of text tabs are harmless.
-func (l *loader) tabs() bool {
-	found := false
-	for i, text := range l.src.lines {
+// tabs reports every line from the first faulty one on that a tab indents, provided
+// that this one is: inside a block of text tabs are harmless.
+func (l *loader) tabs(first int) bool {
+	for i := first - 1; i < len(l.src.lines); i++ {
+		text := l.src.lines[i]
 		blank := len(text) - len(strings.TrimLeft(text, " \t"))
-		if at := strings.IndexByte(text[:blank], '\t'); at >= 0 && blank < len(text) && text[blank] != '#' {
+		at := strings.IndexByte(text[:blank], '\t')
+		if at >= 0 && blank < len(text) && text[blank] != '#' {
 			l.fileFault(i+1, at+1, "a tab cannot indent: use spaces")
-			found = true
+		} else if i == first-1 {
+			return false
 		}
 	}
-	return found
+	return first <= len(l.src.lines)
 }
 
 // longestGood returns how many of the lines from the first on are good YAML by

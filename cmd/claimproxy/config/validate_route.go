@@ -153,7 +153,7 @@ func (l *loader) validateTarget(c *Config, r *Route) {
 	switch meant := closest(r.Upstream.Ref, names); {
 	case meant != "":
 		f.hint("did you mean %q?", meant)
-	case strings.ContainsAny(r.Upstream.Ref, ".:"):
+	case checkHost(bareHost(r.Upstream.Ref)) == "" && strings.ContainsAny(r.Upstream.Ref, ".:"):
 		f.hint("did you mean http://%s?", r.Upstream.Ref)
 	case len(names) > 0 && len(names) <= 10:
 		f.hint("there are %s", strings.Join(names, ", "))

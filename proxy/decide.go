@@ -1,0 +1,159 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// Outcome is what a decision comes to. The zero value denies.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// Deny: the request may not pass, whoever sends it again.
+	Deny Outcome = iota
+	// Allow: the request may pass.
+	Allow
+	// SignIn: nobody is known, and somebody might be allowed.
+	SignIn
+	// BadCredentials: a token was presented and is no good. It is never made up for
+	// by a cookie, nor by treating the caller as unknown.
+	BadCredentials
+	// Unavailable: it cannot be known now.
+	Unavailable
+	// BadRequest: what was asked cannot be understood in one way.
+	BadRequest
+)
+
+// String returns the word of the audit log: allow, deny or sign-in.
+func (o Outcome) String() string {
+	switch o {
+	case Allow:
+		return "allow"
+	case SignIn:
+		return "sign-in"
+	}
+	return "deny"
+}
+
+// Verdict is the answer to a Question, with what people, programs and logs are
+// told about it. The zero value denies.
+type Verdict struct {
+	Outcome Outcome
+	Reason  Reason
+	// Identity is the caller, nil if nobody is known or nobody was asked for.
+	Identity *session.Identity
+	// Decision is the rule's, with what was missing.
+	Decision policy.Decision
+	// Sentence is for whoever is refused; empty: the reason has a sentence of its
+	// own.
+	Sentence string
+	// Methods are those the route takes, when Reason is method.
+	Methods []string
+	// RetryAfter is when to ask again, for Unavailable; zero means a few seconds.
+	RetryAfter time.Duration
+	// Cause is for the log, never for an answer.
+	Cause error
+}
+
+// Question is what a decision is made about.
+type Question struct {
+	// Route is the route that the target is on.
+	Route *Entry
+	// Target is what is asked for, and Method how.
+	Target Target
+	Method string
+	// Request carries the credentials. Nothing else of it is looked at, but for the
+	// Origin of a websocket.
+	Request *http.Request
+}
+
+// Decide says whether a request may pass. It is the only function that says yes;
+// whatever asks about requests, asks here.
+func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
+	if len(q.Request.Header["Authorization"]) > 1 {
+		return Verdict{
+			Outcome: BadRequest, Reason: Reason(session.ReasonTwoCredentials),
+			Sentence: "The request carries more than one Authorization header.",
+		}
+	}
+	rule := q.Route.Rule(q.Method)
+	if rule == nil {
+		return Verdict{Outcome: Deny, Reason: ReasonMethod, Methods: q.Route.methods.allowed}
+	}
+	if rule.Public() || rule.Nobody() {
+		// Whoever it is, the answer is the same, so nobody is asked.
+		return ruled(rule, nil)
+	}
+	id, err := p.caller(ctx, q)
+	if err != nil {
+		return unknown(rule, err)
+	}
+	v := ruled(rule, id)
+	if v.Outcome == Allow && id.Auth == session.AuthBrowser && !ownWebsocket(q) {
+		v.Outcome, v.Reason = Deny, Reason(policy.ReasonNotAllowed)
+		v.Sentence = "A websocket must be opened by a page of this site."
+	}
+	return v
+}
+
+// ruled asks the rule about a caller; nil is nobody.
+func ruled(rule *policy.Rule, id *session.Identity) Verdict {
+	d := rule.Decide(callerOf(id))
+	v := Verdict{Reason: Reason(d.Reason), Identity: id, Decision: d, Cause: d.Err}
+	switch d.Outcome {
+	case policy.Allow:
+		v.Outcome = Allow
+	case policy.SignIn:
+		v.Outcome = SignIn
+	}
+	return v
+}
+
+// callerOf is an identity as rules see it. The claims are indexed once for each
+// session or token.
+func callerOf(id *session.Identity) policy.Caller {
+	if id == nil {
+		return policy.Caller{}
+	}
+	index, ok := id.Prepared(indexClaims).(*policy.Claims)
+	if !ok {
+		index = policy.Index(id.Claims)
+	}
+	return policy.Caller{Claims: index, User: id.Auth != session.AuthClient}
+}
+
+func indexClaims(c session.Claims) any { return policy.Index(c) }
+
+// unknown is the verdict when who is calling could not be told.
+func unknown(rule *policy.Rule, err error) Verdict {
+	var rejected *session.Rejected
+	var unavailable *session.Unavailable
+	switch {
+	case errors.Is(err, errNobody):
+		// Nobody is known. If a session is over, say so rather than that there
+		// never was one.
+		v := ruled(rule, nil)
+		if errors.As(err, &rejected) && v.Outcome == SignIn {
+			v.Reason, v.Sentence, v.Cause = Reason(rejected.Reason), rejected.Sentence, rejected.Cause
+		}
+		return v
+	case errors.As(err, &rejected):
+		return Verdict{
+			Outcome: BadCredentials, Reason: Reason(rejected.Reason),
+			Sentence: rejected.Sentence, Cause: rejected.Cause,
+		}
+	case errors.As(err, &unavailable):
+		return Verdict{
+			Outcome: Unavailable, Reason: Reason(unavailable.Reason),
+			Sentence: unavailable.Sentence, RetryAfter: unavailable.RetryAfter, Cause: unavailable.Cause,
+		}
+	}
+	// A fault of ours is no statement about the caller.
+	return Verdict{Outcome: Unavailable, Reason: Reason(session.ReasonStoreUnavailable), Cause: err}
+}

@@ -1,0 +1,191 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Upstream is an application that requests are forwarded to. Routes that point to
+// the same Upstream share its connections.
+type Upstream struct {
+	// Name stands for it in logs and metrics.
+	Name string
+	// URL has a scheme, http or https, and a host, and nothing else: what is
+	// decided on is what is forwarded, so nothing is put before the path.
+	URL *url.URL
+	// Timeout is how long the application may take until the header of its answer;
+	// zero means DefaultUpstreamTimeout. The body may take as long as it likes.
+	Timeout time.Duration
+}
+
+// DefaultUpstreamTimeout is how long an upstream may take until the header of its
+// answer.
+const DefaultUpstreamTimeout = 2 * time.Minute
+
+const (
+	dialTimeout = 5 * time.Second
+	// idlePerUpstream is far above the two of http.DefaultTransport, with which
+	// seven of ten requests of 32 clients open a connection of their own.
+	idlePerUpstream = 512
+	idleTimeout     = 60 * time.Second
+	// maxUpstreamHeader bounds the header of an upstream's answer.
+	maxUpstreamHeader = 1 << 20
+	copyBuffer        = 32 << 10
+)
+
+// CheckUpstream reports what is wrong with an upstream's URL.
+func CheckUpstream(u *url.URL) error {
+	switch {
+	case u == nil || u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("an upstream needs a URL that begins with http:// or https://")
+	case u.Hostname() == "" || u.Opaque != "":
+		return errors.New("the URL of an upstream needs a host")
+	case u.User != nil:
+		return errors.New("the URL of an upstream cannot carry a user or a password")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return errors.New("the URL of an upstream ends with its host: the path is forwarded as it came")
+	}
+	return nil
+}
+
+// forwarder is an Upstream as it is used: built once, with its own connections.
+type forwarder struct {
+	name      string
+	transport *http.Transport
+	proxy     *httputil.ReverseProxy
+}
+
+func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
+	if err := CheckUpstream(u.URL); err != nil {
+		return nil, fmt.Errorf("upstream %q: %w", u.Name, err)
+	}
+	timeout := u.Timeout
+	if timeout == 0 {
+		timeout = DefaultUpstreamTimeout
+	}
+	f := &forwarder{name: u.Name, transport: &http.Transport{
+		// Proxy stays nil: an upstream is reached directly, whatever the
+		// environment says about the rest of the world.
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    dialTimeout,
+		MaxIdleConns:           0,
+		MaxIdleConnsPerHost:    idlePerUpstream,
+		IdleConnTimeout:        idleTimeout,
+		ResponseHeaderTimeout:  timeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxUpstreamHeader,
+		// The client's Accept-Encoding travels as it came, and so does the answer.
+		DisableCompression: true,
+	}}
+	f.proxy = &httputil.ReverseProxy{
+		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(pr, u.URL) },
+		Transport:      f.transport,
+		FlushInterval:  -1, // nothing is held back, known length or not
+		BufferPool:     buffers,
+		ModifyResponse: p.modifyResponse,
+		ErrorHandler:   p.forwardFailed,
+		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+	}
+	return f, nil
+}
+
+// exchangeKey is the context key of a request's exchange: the ReverseProxy of an
+// upstream serves all requests, and learns here which it is.
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+// forward carries a request that was allowed to its upstream.
+func (p *Proxy) forward(x *exchange, v Verdict) {
+	f := p.upstreams[x.route.Upstream]
+	x.verdict, x.upstream = v, f.name
+	r := x.request
+	if !isWebsocket(r) {
+		r = withoutUpgrade(r)
+	}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed}
+	}
+	f.proxy.ServeHTTP(x, r)
+}
+
+// rewrite makes the request that the upstream gets. ReverseProxy has removed the
+// hop-by-hop fields before, those that Connection names included, so that a client
+// cannot have removed what is set here (RFC 9110 section 7.6.1).
+func (p *Proxy) rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
+	x := exchangeOf(pr.In.Context())
+	t := &x.target
+	out := pr.Out
+	out.URL = &url.URL{
+		Scheme: upstream.Scheme, Host: upstream.Host,
+		// RawPath is used because it is an encoding of Path.
+		Path: t.Path, RawPath: t.Encoded,
+		RawQuery: t.Query, ForceQuery: t.HasQuery && t.Query == "",
+	}
+	out.Host = t.Authority
+
+	h := out.Header
+	p.stripper.strip(h)
+	delete(h, "Host") // HTTP/2 leaves it there; the one that counts is out.Host
+	p.cookies.Strip(h)
+	if auth := h["Authorization"]; len(auth) == 1 && isBearer(auth[0]) && !x.route.ForwardToken {
+		delete(h, "Authorization")
+	}
+	ip := clientIP(pr.In)
+	if ip != "" {
+		h["X-Forwarded-For"], h["X-Real-Ip"] = []string{ip}, []string{ip}
+	}
+	h["X-Forwarded-Host"] = []string{t.Authority}
+	h["X-Forwarded-Proto"] = []string{t.Scheme}
+	h["X-Request-Id"] = []string{x.id}
+	x.leftOut = p.setIdentity(h, x.route, x.verdict.Identity)
+	out.Trailer = p.trailers(pr.In)
+}
+
+// modifyResponse looks at an upstream's answer before it is passed on.
+func (p *Proxy) modifyResponse(res *http.Response) error {
+	x := exchangeOf(res.Request.Context())
+	if res.StatusCode == http.StatusSwitchingProtocols && len(res.Request.Header["Upgrade"]) == 0 {
+		return errors.New("upstream switched protocols without being asked")
+	}
+	delete(res.Header, "X-Request-Id")
+	// Informational answers have cleared the header that begin had set.
+	x.setRequestID()
+	p.dropOwnSetCookies(res.Header)
+	return nil
+}
+
+// forwardFailed is called when an upstream gave no answer that could be passed on.
+func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r.Context())
+	if x.status != 0 {
+		return // an upgraded connection broke, and nothing can be said on it
+	}
+	if r.Context().Err() != nil || x.bodyFailed.Load() {
+		// The client went away, or broke off in the middle of its body. Nobody is
+		// there to be answered, and the upstream is not to blame.
+		panic(http.ErrAbortHandler)
+	}
+	p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream does not answer",
+		slog.String("upstream", x.upstream), slog.Any("error", err), slog.String("request_id", x.id))
+	x.setRequestID()
+	p.upstreamFailed(x)
+}
+
+// buffers are what bodies are copied through.
+var buffers = &bufferPool{pool: sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}}
+
+type bufferPool struct{ pool sync.Pool }
+
+func (b *bufferPool) Get() []byte  { return *b.pool.Get().(*[]byte) }
+func (b *bufferPool) Put(s []byte) { b.pool.Put(&s) }

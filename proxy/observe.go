@@ -1,0 +1,196 @@
+package proxy
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/base32"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Event is what happened to one request. Audit log and metrics are made of it. It
+// holds no token, no cookie and no query.
+type Event struct {
+	// Time is when the request came.
+	Time time.Time
+	// RequestID is our own; it is on the answer and on the request to the upstream.
+	RequestID string
+	// Route is the name of the route, empty if none matched.
+	Route string
+	// Host and Path are the target's: canonical, the path as it is forwarded. Of a
+	// target that was refused, Path is what came, without query.
+	Host, Path string
+	Method     string
+	// ClientIP is the address of the peer.
+	ClientIP string
+	// Decision is allow, deny or sign-in; empty for claimproxy's own pages.
+	Decision string
+	Reason   Reason
+	// Policy is the name of the policy that decided, or its condition.
+	Policy string
+	// Auth, Provider and Subject are the caller's, empty if nobody is known.
+	Auth, Provider, Subject string
+	// Status is what was sent; 499 if the client went away before.
+	Status int
+	// Upstream is the name of the upstream that was asked, empty if none was.
+	Upstream string
+	Duration time.Duration
+	// LeftOut is how many values of identity headers were left out because an
+	// upstream could take them for something else.
+	LeftOut int
+}
+
+// statusClientGone is nginx's word for a client that went away. It is never sent.
+const statusClientGone = 499
+
+// exchange is one request on its way, and the ResponseWriter of its answer.
+type exchange struct {
+	http.ResponseWriter
+	request  *http.Request
+	id       string
+	began    time.Time
+	target   Target
+	route    *Entry // nil: none was found, or looked for
+	verdict  Verdict
+	own      bool   // it is for a page of our own
+	upstream string // the name of the one that was asked
+	leftOut  int    // see Event.LeftOut
+	// status is what was sent, 0 as long as nothing was.
+	status int
+	// finished is set when the walk has come to its end without a panic.
+	finished bool
+	// bodyFailed is set when the request's body could not be read.
+	bodyFailed atomic.Bool
+	// filter is applied to informational answers of an upstream.
+	filter func(http.Header)
+}
+
+// begin gives a request its id, which stands on every answer, and keeps track of
+// what becomes of it.
+func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{ResponseWriter: w, request: r, id: newRequestID(), began: p.now(), filter: p.dropOwnSetCookies}
+	x.setRequestID()
+	return x
+}
+
+func (x *exchange) setRequestID() { x.Header()["X-Request-Id"] = []string{x.id} }
+
+// end reports what happened, once for each request.
+func (p *Proxy) end(x *exchange) {
+	r, status := x.request, x.status
+	if status == 0 {
+		switch {
+		case r.Context().Err() != nil, x.bodyFailed.Load():
+			status = statusClientGone
+		case x.finished:
+			status = http.StatusOK
+		default:
+			status = http.StatusInternalServerError
+		}
+	}
+	e := Event{
+		Time:      x.began,
+		RequestID: x.id,
+		Host:      x.target.Host,
+		Path:      x.target.Encoded,
+		Method:    r.Method,
+		ClientIP:  clientIP(r),
+		Reason:    x.verdict.Reason,
+		Policy:    x.verdict.Decision.Policy,
+		Status:    status,
+		Upstream:  x.upstream,
+		Duration:  p.now().Sub(x.began),
+		LeftOut:   x.leftOut,
+	}
+	if e.Path == "" {
+		e.Path = shownPath(r.RequestURI)
+	}
+	if !x.own {
+		e.Decision = x.verdict.Outcome.String()
+	}
+	if x.route != nil {
+		e.Route = x.route.Name
+	}
+	if id := x.verdict.Identity; id != nil {
+		e.Auth, e.Provider, e.Subject = string(id.Auth), id.Provider, id.Subject
+	}
+	p.observe(e)
+}
+
+// WriteHeader notes the status. Informational answers of an upstream (RFC 9110
+// section 15.2) pass; they are no answer yet.
+func (x *exchange) WriteHeader(status int) {
+	switch {
+	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
+		x.filter(x.Header())
+	case x.status == 0:
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	return x.ResponseWriter.Write(b)
+}
+
+// Hijack is how an upgrade takes the connection over.
+func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	if err == nil {
+		x.status = http.StatusSwitchingProtocols
+	}
+	return c, rw, err
+}
+
+// Unwrap lets http.ResponseController flush and set deadlines.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+var requestIDs = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
+
+// newRequestID returns 80 random bits in 16 characters that can be read aloud.
+func newRequestID() string {
+	var raw [10]byte
+	rand.Read(raw[:]) // never fails: crypto/rand ends the program instead
+	var text [16]byte
+	requestIDs.Encode(text[:], raw[:])
+	return string(text[:])
+}
+
+// clientIP is the address of the TCP peer, without port and zone.
+func clientIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	host, _, _ = strings.Cut(host, "%")
+	return host
+}
+
+// shownPath is a refused target as it may stand in a log: no query, printable,
+// bounded.
+func shownPath(requestTarget string) string {
+	const limit = 200
+	path, _, _ := strings.Cut(requestTarget, "?")
+	if i := strings.Index(path, "://"); i >= 0 {
+		// Absolute-form may carry a password.
+		_, host, _ := strings.Cut(path, "@")
+		if host != "" {
+			path = host
+		}
+	}
+	if len(path) > limit {
+		path = path[:limit] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f {
+			return '?'
+		}
+		return r
+	}, path)
+}

@@ -1,0 +1,250 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+	"github.com/claimproxy/claimproxy/session/answer"
+)
+
+// Config is what a Proxy is made of.
+type Config struct {
+	// PublicURL is the origin where people sign in. Its scheme is the one that
+	// clients use, also where TLS ends in front of claimproxy.
+	PublicURL *url.URL
+	// Endpoints is the path that claimproxy's own pages live under, on every host,
+	// without a slash at the end.
+	Endpoints string
+	// Own answers everything below Endpoints, but for the stylesheet, and at
+	// OwnPaths. The path it sees is canonical and the host is lower case.
+	Own http.Handler
+	// OwnPaths are further paths of our own, written as a route's path and valid on
+	// every host, or with a host before it: "telemetry.example.org/oauth/return".
+	OwnPaths []string
+	// Table is the routes.
+	Table *Table
+	// Sessions and Tokens say who is calling. Each may be nil if no route takes its
+	// kind of credentials.
+	Sessions Sessions
+	Tokens   Tokens
+	// Cookies are the names of claimproxy's own cookies, which no upstream gets.
+	Cookies session.CookieNames
+	// Answers makes the answers of our own.
+	Answers *answer.Answers
+	// NamedGroups are the members of lists that policies name. Of a list that is
+	// too long for a header, only these are sent.
+	NamedGroups []string
+	// Observe is called once for each request, after its answer. Nil: nobody
+	// observes.
+	Observe func(Event)
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log receives what went wrong with upstreams and with knowing callers; nil
+	// discards it.
+	Log *slog.Logger
+}
+
+// Proxy decides on requests and forwards them. It is safe for concurrent use and
+// never changes: a new configuration is a new Proxy.
+type Proxy struct {
+	scheme    string
+	signIn    string
+	style     string
+	own       http.Handler
+	ownPaths  ownPaths
+	table     *Table
+	sessions  Sessions
+	tokens    Tokens
+	cookies   session.CookieNames
+	answers   *answer.Answers
+	values    valuer
+	stripper  *stripper
+	upstreams map[*Upstream]*forwarder
+	observe   func(Event)
+	now       func() time.Time
+	log       *slog.Logger
+}
+
+// New makes a Proxy. It calls nobody.
+func New(c Config) (*Proxy, error) {
+	switch {
+	case c.PublicURL == nil || c.PublicURL.Scheme != "https" && c.PublicURL.Scheme != "http" || c.PublicURL.Host == "":
+		return nil, errors.New("proxy: public URL is missing or is not an http or https URL")
+	case c.Table == nil:
+		return nil, errors.New("proxy: there are no routes")
+	case c.Answers == nil:
+		return nil, errors.New("proxy: there is nobody to make answers")
+	case !strings.HasPrefix(c.Endpoints, "/") || strings.HasSuffix(c.Endpoints, "/"):
+		return nil, fmt.Errorf("proxy: endpoints %q do not begin with a slash, or end in one", c.Endpoints)
+	}
+	p := &Proxy{
+		scheme:    c.PublicURL.Scheme,
+		signIn:    c.PublicURL.Scheme + "://" + c.PublicURL.Host + c.Endpoints + "/sign-in",
+		style:     c.Endpoints + answer.StylePath,
+		own:       c.Own,
+		table:     c.Table,
+		sessions:  c.Sessions,
+		tokens:    c.Tokens,
+		cookies:   c.Cookies,
+		answers:   c.Answers,
+		values:    valuer{named: make(map[string]bool, len(c.NamedGroups))},
+		stripper:  newStripper(c.Table),
+		upstreams: make(map[*Upstream]*forwarder),
+		observe:   c.Observe,
+		now:       c.Now,
+		log:       c.Log,
+	}
+	if p.observe == nil {
+		p.observe = func(Event) {}
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	for _, g := range c.NamedGroups {
+		p.values.named[g] = true
+	}
+	var err error
+	if p.ownPaths, err = newOwnPaths(c.Endpoints, c.OwnPaths); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	for _, e := range c.Table.routes {
+		switch {
+		case e.SignIn.Has(Browser) && p.sessions == nil, e.SignIn.Has(Bearer) && p.tokens == nil:
+			return nil, fmt.Errorf("proxy: route %q takes credentials that nobody can check", e.Name)
+		case e.Upstream == nil:
+			return nil, fmt.Errorf("proxy: route %q has no upstream", e.Name)
+		}
+		if p.upstreams[e.Upstream] != nil {
+			continue
+		}
+		if p.upstreams[e.Upstream], err = p.newForwarder(e.Upstream); err != nil {
+			return nil, fmt.Errorf("proxy: route %q: %w", e.Name, err)
+		}
+	}
+	return p, nil
+}
+
+// Close closes the connections to upstreams that nobody uses. Requests on their way
+// finish.
+func (p *Proxy) Close() {
+	for _, f := range p.upstreams {
+		f.transport.CloseIdleConnections()
+	}
+}
+
+// ServeHTTP answers a request: it is walked to its end, and one event tells what
+// happened, whatever happens.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := p.begin(w, r)
+	defer p.end(x)
+	p.walk(x, r)
+	x.finished = true
+}
+
+// walk is a request's way: its target, claimproxy's own pages, the route, the
+// decision about who is calling, and on to the upstream. Each step may refuse.
+func (p *Proxy) walk(x *exchange, r *http.Request) {
+	if refusedMethod(r.Method) {
+		p.refuse(x, Verdict{Reason: ReasonMethod, Methods: usualMethods})
+		return
+	}
+	var err error
+	if x.target, err = p.target(r); err != nil {
+		p.refuse(x, faulty(err))
+		return
+	}
+	if p.ownPaths.has(&x.target) {
+		p.serveOwn(x)
+		return
+	}
+	if x.route, err = p.table.Find(x.target); err != nil {
+		p.refuse(x, faulty(err))
+		return
+	}
+	if x.route == nil {
+		p.refuse(x, Verdict{Reason: ReasonNoRoute})
+		return
+	}
+	verdict := p.Decide(r.Context(), Question{Route: x.route, Target: x.target, Method: r.Method, Request: r})
+	if verdict.Outcome != Allow {
+		p.refuse(x, verdict)
+		return
+	}
+	p.forward(x, verdict)
+}
+
+// usualMethods is told to whoever uses a method that is refused everywhere.
+var usualMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// faulty is the verdict on a target that is a *Fault.
+func faulty(err error) Verdict {
+	v := Verdict{Outcome: BadRequest, Reason: ReasonBadTarget}
+	var fault *Fault
+	if errors.As(err, &fault) {
+		v.Reason, v.Sentence = fault.Reason, fault.Sentence
+	}
+	return v
+}
+
+// serveOwn hands a request for one of claimproxy's own pages to whoever makes them.
+func (p *Proxy) serveOwn(x *exchange) {
+	x.own = true
+	r := *x.request
+	r.Host = x.target.Authority
+	switch {
+	case x.target.Path == p.style:
+		p.answers.ServeStyle(x, &r)
+	case p.own != nil:
+		p.own.ServeHTTP(x, &r)
+	default:
+		x.own = false
+		p.refuse(x, Verdict{Reason: ReasonNoRoute})
+	}
+}
+
+// ownPaths are the paths that are never forwarded.
+type ownPaths struct {
+	everywhere *node
+	byHost     map[string]*node
+}
+
+func newOwnPaths(endpoints string, paths []string) (ownPaths, error) {
+	o := ownPaths{everywhere: newNode(), byHost: make(map[string]*node)}
+	for _, path := range append([]string{endpoints + "/"}, paths...) {
+		tree := o.everywhere
+		if slash := strings.IndexByte(path, '/'); slash > 0 {
+			host, _, fault := canonicalHost(path[:slash])
+			if fault != nil {
+				return ownPaths{}, fmt.Errorf("own path %q does not begin with a valid host", path)
+			}
+			path = path[slash:]
+			if o.byHost[host] == nil {
+				o.byHost[host] = newNode()
+			}
+			tree = o.byHost[host]
+		}
+		pattern, err := parsePattern(path)
+		if err != nil {
+			return ownPaths{}, fmt.Errorf("own path: %w", err)
+		}
+		tree.add(pattern, 0)
+	}
+	return o, nil
+}
+
+func (o *ownPaths) has(t *Target) bool {
+	if o.everywhere.find(t.Path) != none {
+		return true
+	}
+	tree := o.byHost[t.Host]
+	return tree != nil && tree.find(t.Path) != none
+}

@@ -1,0 +1,20 @@
+package proxy
+
+// Reason is the stable word for why a request came out as it did. It is written to
+// the audit log and is the code of problem+json. Words are never renamed. Besides
+// those below, the words of session.Reason and policy.Reason are reasons.
+type Reason string
+
+// The reasons that only the proxy knows.
+const (
+	// ReasonNoRoute: no route names this host and path.
+	ReasonNoRoute Reason = "no-route"
+	// ReasonMethod: the route does not take this method.
+	ReasonMethod Reason = "method"
+	// ReasonBadTarget: the request target can be read in more than one way.
+	ReasonBadTarget Reason = "bad-target"
+	// ReasonBadHost: the Host header is missing, empty or no host.
+	ReasonBadHost Reason = "bad-host"
+	// ReasonUpstreamUnavailable: the upstream cannot be reached or gave no answer.
+	ReasonUpstreamUnavailable Reason = "upstream-unavailable"
+)

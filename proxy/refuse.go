@@ -1,0 +1,231 @@
+package proxy
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+	"github.com/claimproxy/claimproxy/session/answer"
+)
+
+// retryAfter is when to come back if nobody knows better.
+const retryAfter = 5 * time.Second
+
+// linger is how long a connection whose request body nobody wants is kept to let
+// the client read the answer.
+const linger = 500 * time.Millisecond
+
+// maxReturnTo bounds the way back that is remembered while somebody signs in.
+const maxReturnTo = 2048
+
+// refuse answers a request that may not pass. It is the one place where a verdict
+// becomes a status and an answer.
+func (p *Proxy) refuse(x *exchange, v Verdict) {
+	r := x.request
+	x.verdict = v
+	p.logCause(x, v)
+	leaveBody(x)
+	mayNavigate := x.route != nil && x.route.SignIn.Has(Browser)
+	switch v.Outcome {
+	case BadRequest:
+		p.answer(x, http.StatusBadRequest, v)
+	case SignIn:
+		if mayNavigate && answer.IsNavigation(r) {
+			p.answers.Redirect(x, r, http.StatusFound, p.signInURL(x))
+			return
+		}
+		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "", "")}
+		p.answer(x, http.StatusUnauthorized, v)
+	case BadCredentials:
+		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "invalid_token", sentenceOf(v))}
+		p.answer(x, http.StatusUnauthorized, v)
+	case Unavailable:
+		wait := v.RetryAfter
+		if wait <= 0 {
+			wait = retryAfter
+		}
+		seconds := (wait + time.Second - 1) / time.Second
+		x.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		p.answer(x, http.StatusServiceUnavailable, v)
+	default:
+		p.deny(x, v)
+	}
+}
+
+// deny answers what nobody can change by sending other credentials, or only
+// somebody else can.
+func (p *Proxy) deny(x *exchange, v Verdict) {
+	switch v.Reason {
+	case ReasonNoRoute:
+		p.answer(x, http.StatusNotFound, v)
+	case ReasonMethod:
+		// RFC 9110 section 15.5.6: a 405 says what would do.
+		x.Header().Set("Allow", strings.Join(v.Methods, ", "))
+		p.answer(x, http.StatusMethodNotAllowed, v)
+	case reasonScope:
+		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "insufficient_scope", sentenceOf(v))}
+		p.answer(x, http.StatusForbidden, v)
+	default:
+		p.answer(x, http.StatusForbidden, v)
+	}
+}
+
+// upstreamFailed answers a request that was let in and got no answer.
+func (p *Proxy) upstreamFailed(x *exchange) {
+	leaveBody(x)
+	v := Verdict{Reason: ReasonUpstreamUnavailable}
+	x.verdict.Reason = v.Reason
+	p.answer(x, http.StatusBadGateway, v)
+}
+
+// leaveBody arranges that an answer which did not need the request's body goes out
+// without it: the body is not asked for, not waited for, and the connection, on
+// which it may still come, is closed. HTTP/2 ends the one stream instead.
+func leaveBody(x *exchange) {
+	if x.request.ContentLength == 0 || x.request.ProtoMajor != 1 {
+		return
+	}
+	x.Header().Set("Connection", "close")
+	// After the answer net/http reads on for a while, so that a client in the
+	// middle of its body gets to see the answer. This ends that while.
+	_ = http.NewResponseController(x).SetReadDeadline(time.Now().Add(linger))
+}
+
+// challenge is the value of WWW-Authenticate (RFC 6750 section 3, with RFC 9728
+// section 5.1). Without credentials there is no error in it.
+func challenge(t *Target, code, description string) string {
+	var b strings.Builder
+	b.WriteString(`Bearer resource_metadata="`)
+	b.WriteString(t.origin())
+	b.WriteString(`/.well-known/oauth-protected-resource"`)
+	if code != "" {
+		b.WriteString(`, error="` + code + `", error_description="`)
+		for i := 0; i < len(description); i++ {
+			// RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E.
+			if c := description[i]; c >= 0x20 && c <= 0x7e && c != '"' && c != '\\' {
+				b.WriteByte(c)
+			} else {
+				b.WriteByte('?')
+			}
+		}
+		b.WriteByte('"')
+	}
+	return b.String()
+}
+
+// signInURL is where to sign in and come back from.
+func (p *Proxy) signInURL(x *exchange) string {
+	return p.signIn + "?return_to=" + url.QueryEscape(returnTo(&x.target, x.request.Method))
+}
+
+// returnTo is the way back after signing in: this very page, if opening it again is
+// all that was asked.
+func returnTo(t *Target, method string) string {
+	if method != http.MethodGet && method != http.MethodHead {
+		return "/"
+	}
+	place := t.Encoded
+	if t.HasQuery {
+		place += "?" + encodeQuery(t.Query)
+	}
+	if len(place) > maxReturnTo {
+		place = t.Encoded
+	}
+	if len(place) > maxReturnTo {
+		return "/"
+	}
+	return place
+}
+
+// encodeQuery percent-encodes what may not stand in a URL. Browsers send some of it
+// as it is, and read both as the same.
+func encodeQuery(q string) string {
+	const digits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := 0; i < len(q); i++ {
+		if c := q[i]; c <= 0x20 || c >= 0x7f || strings.IndexByte("\"#<>\\^`{|}", c) >= 0 {
+			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// logCause logs what a refusal does not tell.
+func (p *Proxy) logCause(x *exchange, v Verdict) {
+	ctx := x.request.Context()
+	level, message := slog.LevelDebug, "refused"
+	switch {
+	case ctx.Err() != nil:
+		return
+	case v.Decision.Err != nil:
+		level, message = slog.LevelError, "policy could not be evaluated"
+	case v.Outcome == Unavailable:
+		level, message = slog.LevelWarn, "caller cannot be known now"
+	case v.Cause == nil:
+		return
+	}
+	p.log.LogAttrs(ctx, level, message,
+		slog.String("reason", string(v.Reason)), slog.Any("error", v.Cause), slog.String("request_id", x.id))
+}
+
+// answer writes the page or the problem document of a refusal.
+func (p *Proxy) answer(x *exchange, status int, v Verdict) {
+	r := x.request
+	words := wordsOf(v.Reason)
+	sentence := sentenceOf(v)
+	problem := answer.Problem{Code: string(v.Reason), Detail: sentence}
+	content := answer.Content{Title: words.title, Text: []string{sentence}, Help: v.Decision.Help}
+	for _, n := range v.Decision.Needs {
+		content.Needs = append(content.Needs, answer.Need{Needs: n.Text, Have: n.Have})
+	}
+	if len(content.Needs) > 0 {
+		content.Text[0] = words.sentence
+		problem.Detail = needed(v)
+	}
+	if title := v.Decision.Title; title != "" && v.Outcome == Deny {
+		content.Text = append(content.Text, "It is for: "+title+".")
+	}
+	browser := x.route != nil && x.route.SignIn.Has(Browser)
+	switch {
+	case status == http.StatusUnauthorized && browser:
+		problem.SignInURL = p.signIn
+		content.Actions = []answer.Action{{Label: "Sign in", URL: p.signInURL(x), Main: true}}
+	case status == http.StatusUnauthorized:
+		content.Text = append(content.Text, "This address is for programs: they send an access token with each request.")
+	case status == http.StatusForbidden && browser && v.Identity != nil:
+		if v.Identity.User != "" {
+			content.Facts = []answer.Fact{{Name: "Signed in as", Value: v.Identity.User}}
+		}
+		content.Actions = []answer.Action{{Label: "Sign in as somebody else", URL: p.signInURL(x) + "&prompt=select_account"}}
+	case status >= 500 && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		content.Actions = []answer.Action{{Label: "Try again", URL: x.target.requestURI(), Main: true}}
+	}
+	p.answers.Refuse(x, r, status, problem, content)
+}
+
+// needed tells in one line what was missing.
+func needed(v Verdict) string {
+	parts := make([]string, len(v.Decision.Needs))
+	for i, n := range v.Decision.Needs {
+		parts[i] = n.String()
+	}
+	return strings.Join(parts, "; ")
+}
+
+// sentenceOf is what is told about a verdict: what is known about this very case,
+// else what holds for all of its reason.
+func sentenceOf(v Verdict) string {
+	switch {
+	case v.Sentence != "":
+		return v.Sentence
+	case v.Outcome == BadCredentials:
+		return wordsOf(Reason(session.ReasonTokenInvalid)).sentence
+	}
+	return wordsOf(v.Reason).sentence
+}

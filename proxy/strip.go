@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+)
+
+// stripper removes from a client's request what an upstream would believe to come
+// from claimproxy, or to be another request than the one that was decided on.
+type stripper struct {
+	names map[string]bool
+}
+
+// alwaysStripped are removed whatever the configuration says, folded.
+var alwaysStripped = []string{
+	// Where a request comes from; ours are set afterwards.
+	"forwarded", "x-real-ip", "x-request-id",
+	// Another method than the one that was decided on.
+	"x-http-method-override", "x-http-method", "x-method-override",
+	// Grafana's role, which a route may set by policy.
+	"x-webauth-role",
+	// CGI programs take it for the variable HTTP_PROXY ("httpoxy").
+	"proxy",
+}
+
+// strippedPrefixes are removed with whatever follows, folded: forwarded metadata
+// and identities, another path than the one that was decided on, our own future
+// headers, and those of a common proxy of our kind that applications trust.
+var strippedPrefixes = []string{"x-forwarded-", "x-original-", "x-rewrite-", "x-claimproxy-", "x-auth-request-"}
+
+// newStripper makes a stripper that knows the identity headers of all presets and
+// of all routes.
+func newStripper(t *Table) *stripper {
+	s := &stripper{names: make(map[string]bool)}
+	for _, name := range alwaysStripped {
+		s.names[name] = true
+	}
+	for _, headers := range presets {
+		for _, h := range headers {
+			s.names[string(fold(nil, h.Name))] = true
+		}
+	}
+	for _, e := range t.routes {
+		for _, h := range e.headers {
+			s.names[string(fold(nil, h.Name))] = true
+		}
+	}
+	return s
+}
+
+// strip removes headers. It serves for trailers too.
+func (s *stripper) strip(h http.Header) {
+	for name := range h {
+		if s.strips(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// strips reports whether a header of this name, however it is spelt, is not the
+// client's to send.
+func (s *stripper) strips(name string) bool {
+	var buf [64]byte
+	folded := fold(buf[:0], name)
+	if s.names[string(folded)] {
+		return true
+	}
+	for _, prefix := range strippedPrefixes {
+		if len(folded) >= len(prefix) && string(folded[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return false
+}
+
+// fold appends name in the one form that all its spellings share. CGI, WSGI and PHP
+// make variables of headers: letters become upper case, "-" becomes "_", and
+// several servers do the same to "." or to everything that is no letter or digit.
+// So X-Forwarded-User, x_forwarded_user and X.Forwarded.User are one header to them.
+func fold(dst []byte, name string) []byte {
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case 'A' <= c && c <= 'Z':
+			dst = append(dst, c+'a'-'A')
+		case isAlphanumeric(c):
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '-')
+		}
+	}
+	return dst
+}
+
+// dropOwnSetCookies removes from an upstream's answer cookies of claimproxy's own
+// names: an application must not be able to sign its visitors in or out.
+func (p *Proxy) dropOwnSetCookies(h http.Header) {
+	lines := h["Set-Cookie"]
+	for _, line := range lines {
+		if p.cookies.Own(setCookieName(line)) {
+			kept := make([]string, 0, len(lines))
+			for _, line := range lines {
+				if !p.cookies.Own(setCookieName(line)) {
+					kept = append(kept, line)
+				}
+			}
+			if len(kept) == 0 {
+				delete(h, "Set-Cookie")
+			} else {
+				h["Set-Cookie"] = kept
+			}
+			return
+		}
+	}
+}
+
+// setCookieName returns the name under which the cookie of a Set-Cookie line comes
+// back. A cookie without a name comes back as its value alone (RFC 6265bis section
+// 5.7), so "=claimproxy=x" would be sent as claimproxy=x.
+func setCookieName(line string) string {
+	line = strings.TrimLeft(line, " \t=")
+	name, _, _ := strings.Cut(line, ";")
+	name, _, _ = strings.Cut(name, "=")
+	return strings.Trim(name, " \t")
+}

@@ -1,0 +1,41 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+)
+
+// isWebsocket reports whether a request asks for a websocket (RFC 6455 section
+// 4.1) and for nothing else. Only such an upgrade is forwarded: h2c would carry
+// further requests past the policy, and others nobody has asked for.
+func isWebsocket(r *http.Request) bool {
+	upgrade := r.Header["Upgrade"]
+	return len(upgrade) == 1 && strings.EqualFold(strings.Trim(upgrade[0], " \t"), "websocket") &&
+		r.Method == http.MethodGet && r.ContentLength == 0 && r.ProtoMajor == 1 && r.ProtoMinor >= 1 &&
+		hasToken(r.Header["Connection"], "upgrade")
+}
+
+// hasToken reports whether a comma-separated field contains a token.
+func hasToken(lines []string, token string) bool {
+	for _, line := range lines {
+		for element := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.Trim(element, " \t"), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// withoutUpgrade takes a request's wish for another protocol away. A server may
+// always ignore it (RFC 9110 section 7.8).
+func withoutUpgrade(r *http.Request) *http.Request {
+	if len(r.Header["Upgrade"]) == 0 {
+		return r
+	}
+	plain := *r
+	plain.Header = r.Header.Clone()
+	plain.Header.Del("Upgrade")
+	plain.Header.Del("Http2-Settings")
+	return &plain
+}

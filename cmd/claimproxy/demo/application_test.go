@@ -167,6 +167,9 @@ func TestProductsAreAddedAndBounded(t *testing.T) {
 	if got := create(`{"name":"org.kde.demo"}`); got != http.StatusConflict {
 		t.Errorf("the same once more: %d, want 409", got)
 	}
+	if w := ask(t, a, "GET", "/", "ben", "", ""); !strings.Contains(w.Body.String(), "<title>Kate") {
+		t.Error("a new product has become the first page, want Kate as before")
+	}
 	for _, name := range []string{"", "../etc", "Org.KDE", "a b", strings.Repeat("a", 61)} {
 		if got := create(`{"name":"` + name + `"}`); got != http.StatusBadRequest {
 			t.Errorf("name %q: %d, want 400", name, got)

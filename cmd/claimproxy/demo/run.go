@@ -70,7 +70,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	provider := devprovider.Serve(l.provider, Provider(l.addresses, secret))
 	defer provider.Close()
-	stop := serveApplication(l.application, NewApplication(ApplicationOptions{}))
+	stop := serveApplication(ctx, l.application, NewApplication(ApplicationOptions{}))
 	defer stop()
 
 	var guideErr error
@@ -129,10 +129,11 @@ func (l listeners) close() {
 	}
 }
 
-// serveApplication serves the application until the function it returns is called,
-// which ends its event streams and websockets too.
-func serveApplication(l net.Listener, a *Application) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+// serveApplication serves the application until the function it returns is called.
+// Event streams and websockets end with ctx already: claimproxy waits for what is
+// under way, and a browser keeps those open for ever.
+func serveApplication(ctx context.Context, l net.Listener, a *Application) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	server := &http.Server{
 		Handler:           a,
 		BaseContext:       func(net.Listener) context.Context { return ctx },

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -44,6 +43,7 @@ type telemetry struct {
 
 	mu        sync.Mutex
 	products  map[string]*product
+	order     []string // names of the products, the first made first
 	submitted int
 	listeners map[chan struct{}]struct{}
 }
@@ -52,17 +52,22 @@ func newTelemetry(now func() time.Time) *telemetry {
 	t := &telemetry{now: now, products: make(map[string]*product), listeners: make(map[chan struct{}]struct{})}
 	for _, p := range madeUp(now()) {
 		p.Reports = len(p.samples)
-		t.products[p.Name] = p
+		t.add(p)
 	}
 	return t
 }
 
-// list returns the products by name, without their samples.
+func (t *telemetry) add(p *product) {
+	t.products[p.Name] = p
+	t.order = append(t.order, p.Name)
+}
+
+// list returns the products, the first made first, without their samples.
 func (t *telemetry) list() []product {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := make([]product, 0, len(t.products))
-	for _, name := range slices.Sorted(maps.Keys(t.products)) {
+	for _, name := range t.order {
 		p := *t.products[name]
 		p.samples = nil
 		all = append(all, p)
@@ -93,7 +98,7 @@ func (t *telemetry) create(name, title string) (created, full bool) {
 	if len(t.products) >= maxProducts {
 		return false, true
 	}
-	t.products[name] = &product{Name: name, Title: title}
+	t.add(&product{Name: name, Title: title})
 	t.tell()
 	return true, false
 }

@@ -40,6 +40,10 @@ func (l *loader) url(n *yaml.Node, to **url.URL, path string) bool {
 		u = &url.URL{Opaque: n.Value}
 	}
 	u.Host = strings.ToLower(u.Host)
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.Is6() {
+		// An IPv6 address has many spellings, and one that browsers send (RFC 5952).
+		u.Host = strings.Replace(u.Host, "["+u.Hostname()+"]", "["+addr.String()+"]", 1)
+	}
 	*to = u
 	return true
 }
@@ -101,6 +105,11 @@ func isLoopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback() && !addr.Is4In6()
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // checkHost says what is wrong with a host name or IP address in lower case, ""

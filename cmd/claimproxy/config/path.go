@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -114,15 +115,25 @@ func printRune(s string) string {
 
 // pattern is a route's path cut into segments.
 type pattern struct {
-	segments []string // "*" is any one segment
+	segments []string // percent-decoded; anySegment is any one
 	prefix   bool     // all below as well; otherwise exactly this
 }
 
+// anySegment cannot be the text of a segment.
+const anySegment = "/"
+
 func parsePattern(p string) pattern {
-	trimmed := strings.Trim(p, "/")
 	pat := pattern{prefix: strings.HasSuffix(p, "/")}
-	if trimmed != "" {
-		pat.segments = strings.Split(trimmed, "/")
+	for segment := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
+		if segment == "*" {
+			pat.segments = append(pat.segments, anySegment)
+		} else if segment != "" {
+			decoded, err := url.PathUnescape(segment)
+			if err != nil {
+				decoded = segment
+			}
+			pat.segments = append(pat.segments, decoded)
+		}
 	}
 	return pat
 }
@@ -135,7 +146,7 @@ func (p pattern) covers(q pattern) bool {
 		return false
 	}
 	for i, s := range p.segments {
-		if s != "*" && s != q.segments[i] {
+		if s != anySegment && s != q.segments[i] {
 			return false
 		}
 	}

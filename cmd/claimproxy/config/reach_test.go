@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 func TestPathPatternsCoverOthers(t *testing.T) {
@@ -17,6 +19,7 @@ func TestPathPatternsCoverOthers(t *testing.T) {
 		{"/a", "/a", true}, {"/a", "/a/", false}, {"/a", "/a/b", false}, {"/a", "/", false}, {"/a", "/*", false},
 		{"/*", "/a", true}, {"/*", "/*", true}, {"/*", "/a/", false}, {"/*", "/a/b", false}, {"/*", "/", false},
 		{"/*/", "/a/b", true}, {"/*/", "/a", true}, {"/*/", "/", false}, {"/a/*/c", "/a/b/c", true}, {"/a/*/c", "/a/b/d", false}, {"/a/b/c", "/a/*/c", false},
+		{"/a=b", "/a%3Db", true}, {"/%2A", "/b", false}, {"/*", "/%2A", true}, {"/%2A", "/*", false},
 	} {
 		if got := parsePattern(test.earlier).covers(parsePattern(test.later)); got != test.want {
 			t.Errorf("%s covers %s: got %t, expected %t", test.earlier, test.later, got, test.want)
@@ -70,6 +73,33 @@ func TestRouteThatCanNeverMatchIsRefused(t *testing.T) {
 				t.Errorf("got %q, expected %q", got, test.want)
 			}
 		})
+	}
+}
+
+// What is accepted here is compared there: a path or host that the proxy could not
+// read must not get that far.
+func TestAcceptedPathsAndHostsAreTheProxys(t *testing.T) {
+	for _, path := range []string{
+		"/", "/a", "/a/", "/*/b", "/%2A", "/a%20b", "/f%C3%BCr", "/%FC", "/%25", "/%2541", "/%252e", "/%252e%252e/", "/%252f", "/%255c", "/%3B", "/%00", "/%01", "/%7F", "/%C0%AF", "/a:b@c!$&'()+,=", "/~a-b_c.d",
+	} {
+		got := errorLines(t, strings.Replace(smallest, "allow:", fmt.Sprintf("path: %q, allow:", path), 1))
+		if err := proxy.CheckPath(path); (err != nil) != (len(got) > 0) {
+			t.Errorf("%s: got %q, and the proxy says %v", path, got, err)
+		}
+	}
+	for _, host := range []string{"a.example", "*.a.example", "A.Example", "127.0.0.1", "[::1]", "[2001:DB8:0:0::1]", "2001:db8::1", "localhost", "a_b.example", "-.example", "*.10.0.0.1", "*.[::1]", "::ffff:1.2.3.4"} {
+		text := strings.Replace(smallest, "allow:", fmt.Sprintf("host: %q, sign_in: bearer, allow:", host), 1)
+		c, _ := parse(text)
+		if c == nil {
+			continue
+		}
+		got := c.Routes[0].Hosts[0]
+		if strings.Contains(got, ":") {
+			got = "[" + got + "]"
+		}
+		if err := proxy.CheckHost(got); err != nil {
+			t.Errorf("%s: the proxy says %v", host, err)
+		}
 	}
 }
 

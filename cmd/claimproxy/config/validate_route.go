@@ -2,10 +2,12 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 func (l *loader) validateRoutes(c *Config) {
@@ -45,8 +47,12 @@ func (l *loader) validateHosts(r *Route) {
 			continue
 		}
 		*at = strings.ToLower(*at)
-		if strings.HasPrefix(*at, "[") && strings.HasSuffix(*at, "]") {
-			*at = (*at)[1 : len(*at)-1]
+		bare := *at
+		if strings.HasPrefix(bare, "[") && strings.HasSuffix(bare, "]") {
+			bare = bare[1 : len(bare)-1]
+		}
+		if addr, err := netip.ParseAddr(bare); err == nil {
+			*at = addr.String()
 		}
 		name, wild := strings.CutPrefix(*at, "*.")
 		problem := checkHost(name)
@@ -59,7 +65,7 @@ func (l *loader) validateHosts(r *Route) {
 			l.bad(at, "expected a host name, got %s: `*.` stands at the front, for one label", quote(*at))
 		case problem != "":
 			l.bad(at, "expected a host name, got %s: %s", quote(*at), problem)
-		case wild && strings.Count(name, ".") == 0:
+		case wild && (strings.Count(name, ".") == 0 || isAddress(name)):
 			l.bad(at, "expected a host below a domain, as in \"*.int.example.org\", got %s", quote(*at))
 		case slices.Contains(r.Hosts[:i], *at):
 			l.bad(at, "the host %s stands here twice", quote(*at))
@@ -89,6 +95,9 @@ func (l *loader) validateRoutePath(c *Config, r *Route) {
 				break
 			}
 		}
+	}
+	if err := proxy.CheckPath(r.Path); problem == "" && err != nil {
+		problem = err.Error() // the last word is that of the package that compares
 	}
 	if problem != "" {
 		f := l.bad(&r.Path, "%s", problem)

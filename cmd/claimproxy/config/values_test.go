@@ -42,6 +42,7 @@ func TestPublicURLIsAnOrigin(t *testing.T) {
 		"https://telemetry.example.org:8443": "https://telemetry.example.org:8443",
 		"https://telemetry.example.org:80":   "https://telemetry.example.org:80",
 		"https://10.0.0.1":                   "https://10.0.0.1",
+		"https://[2001:DB8:0::1]:443":        "https://[2001:db8::1]",
 		"https://[2001:db8::1]:8443":         "https://[2001:db8::1]:8443",
 		"http://localhost:8080":              "http://localhost:8080",
 		"http://127.0.0.1:80":                "http://127.0.0.1",

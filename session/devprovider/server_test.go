@@ -119,3 +119,23 @@ func TestTokensAreHandedOutWhereAllowed(t *testing.T) {
 func contextWithAddr(r *http.Request, addr net.Addr) context.Context {
 	return context.WithValue(r.Context(), http.LocalAddrContextKey, addr)
 }
+
+func TestTLSServer(t *testing.T) {
+	template := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate, which is for 127.0.0.1
+	defer template.Close()
+	s := devprovider.NewTLSServer(devprovider.Options{}, template.TLS.Certificates[0])
+	defer s.Close()
+	if !strings.HasPrefix(s.Issuer(), "https://127.0.0.1:") || s.Issuer() != s.URL {
+		t.Errorf("issuer %q at %q, want one https address", s.Issuer(), s.URL)
+	}
+	client := template.Client()
+	res, err := client.Get(s.URL + "/.well-known/openid-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	client.CloseIdleConnections()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("discovery: %d, want 200", res.StatusCode)
+	}
+}

@@ -29,7 +29,7 @@ func (s *Store) create(ctx context.Context, r *http.Request, d *data) error {
 	if err := s.backend.Create(ctx, h.storeKey(), e); err != nil {
 		return unavailable("You cannot be signed in right now, because sessions cannot be kept. Please try again in a moment.", err)
 	}
-	if err := s.endCarried(ctx, r, nil); err != nil {
+	if err := s.endCarried(ctx, r, d.before); err != nil {
 		if undo := s.backend.Delete(context.WithoutCancel(ctx), h.storeKey()); undo != nil {
 			s.log.WarnContext(ctx, "a session that nobody has the cookie of stays until it expires", "session", h.storeKey(), "error", undo)
 		}
@@ -64,14 +64,14 @@ func (s *Store) replace(ctx context.Context, d *data) error {
 	return nil
 }
 
-// endCarried ends the sessions of all cookies that the request carries, and the
-// one in d, which may have been started while the request was answered.
-func (s *Store) endCarried(ctx context.Context, r *http.Request, d *data) error {
+// endCarried ends the sessions of all cookies that the request carries, and its
+// own one, which may have been started while the request was being answered.
+func (s *Store) endCarried(ctx context.Context, r *http.Request, own handle) error {
 	var handles [maxHandles]handle
 	n := carriedHandles(r.Header["Cookie"], s.names.Session, &handles)
 	ending := handles[:n]
-	if d != nil && d.handle != (handle{}) && !contains(ending, &d.handle) {
-		ending = append(ending, d.handle)
+	if own != (handle{}) && !contains(ending, &own) {
+		ending = append(ending, own)
 	}
 	var failed error
 	for i := range ending {

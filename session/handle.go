@@ -115,4 +115,5 @@ func contains(list []handle, h *handle) bool {
 	return false
 }
 
-func trimBlanks(s string) string { return strings.Trim(s, " \t") }
+// trimBlanks trims what net/http trims around the parts of a Cookie header.
+func trimBlanks(s string) string { return strings.Trim(s, " \t\r\n") }

@@ -52,10 +52,17 @@ func (s *Store) identify(ctx context.Context, h *handle, now time.Time) (*Identi
 		// The backend may know of a later use, at another replica.
 		s.cache.drop(key)
 	}
+	return s.identifyAnew(ctx, *h, now)
+}
+
+// identifyAnew answers from the backend and remembers what it has opened. It takes
+// a copy of the handle, so that a request answered from memory leaves none.
+func (s *Store) identifyAnew(ctx context.Context, h handle, now time.Time) (*Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	key := h.storeKey()
 	epoch := s.cache.now()
-	d, err := s.load(ctx, h)
+	d, err := s.load(ctx, &h)
 	if err != nil {
 		return nil, err
 	}

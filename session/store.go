@@ -116,6 +116,7 @@ type data struct {
 	record   *Record
 	absent   error  // why there is no record
 	handle   handle // the zero handle: not kept yet
+	before   handle // what the session was kept under until now, if it was
 	revision uint64
 	written  time.Time // the time of use that the backend knows
 	cost     int       // estimated size when opened
@@ -157,12 +158,21 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 // a cookie; one that is kept is replaced in its place; one whose MaxAge is below
 // zero is ended.
 func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
-	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+	ending := session.Options != nil && session.Options.MaxAge < 0
+	ctx := r.Context()
+	if ending {
+		ctx = context.WithoutCancel(ctx) // a browser that goes away has signed out all the same
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	d, _ := session.Values[dataKey{}].(*data)
 	switch {
-	case session.Options != nil && session.Options.MaxAge < 0:
-		if err := s.endCarried(ctx, r, d); err != nil {
+	case ending:
+		var own handle
+		if d != nil {
+			own = d.handle
+		}
+		if err := s.endCarried(ctx, r, own); err != nil {
 			return err
 		}
 		setCookie(w, s.cookie("", -1))
@@ -201,8 +211,17 @@ func (s *Store) Start(w http.ResponseWriter, r *http.Request, rec *Record) error
 	}
 	// What the request carries decides nothing here, so neither does the error.
 	session.Options.MaxAge = 0
-	session.Values[dataKey{}] = &data{record: rec}
-	return s.Save(r, w, session)
+	fresh := &data{record: rec}
+	before, _ := session.Values[dataKey{}].(*data)
+	if before != nil {
+		fresh.before = before.handle
+	}
+	session.Values[dataKey{}] = fresh
+	if err := s.Save(r, w, session); err != nil {
+		session.Values[dataKey{}] = before
+		return err
+	}
+	return nil
 }
 
 // End ends every session that the request carries, for good and wherever its
@@ -215,12 +234,14 @@ func (s *Store) End(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	session.Options.MaxAge = -1
-	return s.Save(r, w, session)
+	err = s.Save(r, w, session)
+	session.Options.MaxAge = 0
+	return err
 }
 
 // Record returns the whole record of the request's session, tokens included. The
 // errors are those of Identify. The record is the caller's own to change, its
-// Identity is not.
+// Identity is not: who has other claims to tell puts a new Identity in its place.
 func (s *Store) Record(r *http.Request) (*Record, error) {
 	session, err := s.Get(r, s.names.Session)
 	if err != nil {

@@ -14,7 +14,9 @@ import (
 func RunTests(t *testing.T, open func(t *testing.T) session.Backend) {
 	t.Run("Backend", func(t *testing.T) { runGroup(t, open, backendTests) })
 	t.Run("Session", func(t *testing.T) { runGroup(t, open, sessionTests) })
-	t.Run("Attack", func(t *testing.T) { runGroup(t, open, attackTests) })
+	t.Run("Lifetime", func(t *testing.T) { runGroup(t, open, lifetimeTests) })
+	t.Run("AttackOnLifecycle", func(t *testing.T) { runGroup(t, open, lifecycleTests) })
+	t.Run("AttackOnCookie", func(t *testing.T) { runGroup(t, open, cookieTests) })
 }
 
 // test is one test with a backend of its own.

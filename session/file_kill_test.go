@@ -1,0 +1,116 @@
+package session_test
+
+import (
+	"bufio"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/claimproxy/claimproxy/session"
+	"github.com/claimproxy/claimproxy/session/storetest"
+)
+
+// childDir is the environment variable that makes this test program a process
+// that is to be killed: it names the state directory.
+const childDir = "CLAIMPROXY_SESSION_TEST_CHILD"
+
+// signInAndOutForever signs people in and out, several at once, and writes a line
+// for each that was confirmed.
+func signInAndOutForever(dir string) {
+	fail := func(err error) {
+		fmt.Println("fail", err)
+		os.Exit(1)
+	}
+	f, err := session.OpenFile(session.FileOptions{Dir: dir})
+	if err != nil {
+		fail(err)
+	}
+	sealer, err := session.NewSealer([][]byte{[]byte("the secret of the state directory")})
+	if err != nil {
+		fail(err)
+	}
+	s, err := session.NewStore(session.StoreOptions{Backend: f, Sealer: sealer, CookieName: "claimproxy", Secure: true, Idle: 1e12, Lifetime: 1e13})
+	if err != nil {
+		fail(err)
+	}
+	for worker := range 4 {
+		go func() {
+			for n := 0; ; n++ {
+				w := httptest.NewRecorder()
+				if err := s.Start(w, requestWith(""), storetest.Person("jane")); err != nil {
+					fail(err)
+				}
+				cookie := w.Result().Cookies()[0].Value
+				fmt.Println("in", cookie)
+				if n%3 == worker%3 {
+					// What was asked for and not confirmed may have happened.
+					fmt.Println("leaving", cookie)
+					if err := s.End(httptest.NewRecorder(), requestWith(cookie)); err != nil {
+						fail(err)
+					}
+					fmt.Println("out", cookie)
+				}
+			}
+		}()
+	}
+	select {}
+}
+
+// Nothing that was confirmed is lost when the process is killed in the middle of
+// logins: who was signed in is, and who had signed out is out.
+func TestFileSurvivesKill(t *testing.T) {
+	dir := t.TempDir()
+	state := make(map[string]string)
+	for round := range 3 {
+		child := exec.Command(os.Args[0], "-test.run=^$")
+		child.Env = append(os.Environ(), childDir+"="+dir)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewReader(out)
+		for n := 0; ; n++ {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				break // killed; the last line may be half a one
+			}
+			word, cookie, ok := strings.Cut(strings.TrimSpace(line), " ")
+			if !ok || word == "fail" {
+				t.Fatalf("the child says %q", line)
+			}
+			state[cookie] = word
+			if n == 100 {
+				if err := child.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_ = child.Wait()
+
+		f := openFile(t, dir)
+		s := openStore(t, f, func(o *session.StoreOptions) { o.Idle, o.Lifetime = 1e12, 1e13 })
+		in, gone := 0, 0
+		for cookie, word := range state {
+			switch word {
+			case "in":
+				wantPerson(t, s, cookie, "jane")
+				in++
+			case "out":
+				wantEnded(t, s, cookie)
+				gone++
+			}
+		}
+		if in < 20 || gone < 10 {
+			t.Errorf("round %d proves little: %d signed in, %d signed out", round, in, gone)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

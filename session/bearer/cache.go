@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"crypto/sha256"
+	"io"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -20,12 +21,29 @@ const (
 // key is a hash of the provider and the token. The token itself is not kept.
 type key [sha256.Size]byte
 
+// keyOf hashes the id of the provider that was chosen for a token, empty when the
+// token itself says which, and the token. An id has no NUL, so the two cannot
+// shift.
 func keyOf(providerID, token string) key {
+	// One piece where that fits the stack: this is on every request's way.
+	var small [512]byte
+	if len(providerID)+1+len(token) <= len(small) {
+		n := copy(small[:], providerID)
+		n++ // the NUL
+		n += copy(small[n:], token)
+		return sha256.Sum256(small[:n])
+	}
 	h := sha256.New()
-	h.Write([]byte(providerID)) // an id has no NUL, so the two cannot shift
+	io.WriteString(h, providerID)
 	h.Write([]byte{0})
-	h.Write([]byte(token))
-	return key(h.Sum(nil))
+	for piece := make([]byte, 4<<10); token != ""; {
+		n := copy(piece, token)
+		h.Write(piece[:n])
+		token = token[n:]
+	}
+	var k key
+	h.Sum(k[:0])
+	return k
 }
 
 // entry is what is known about one token: an identity or a refusal.
@@ -93,18 +111,17 @@ func (c *cache) get(k key) (*entry, bool) {
 	return e, true
 }
 
-// put keeps an entry until the earlier of the token's expiry and maxAge. Of a
-// token without expiry maxAge alone decides.
-func (c *cache) put(k key, e *entry, maxAge time.Duration) {
-	now := c.now()
-	e.until = now.Add(maxAge)
+// put keeps an entry until the earlier of the token's expiry and maxAge after it
+// was asked for. Of a token without expiry maxAge alone decides.
+func (c *cache) put(k key, e *entry, asked time.Time, maxAge time.Duration) {
 	if e.refused != nil {
-		e.until = now.Add(min(maxAge, refusalAge))
+		maxAge = min(maxAge, refusalAge)
 	}
+	e.until = asked.Add(maxAge)
 	if !e.expires.IsZero() && e.expires.Before(e.until) {
 		e.until = e.expires
 	}
-	if e.until.After(now) {
+	if e.until.After(c.now()) {
 		c.entries.Set(k, e)
 	}
 }

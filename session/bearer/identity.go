@@ -7,17 +7,35 @@ import (
 	"github.com/claimproxy/claimproxy/session/provider"
 )
 
+// fromUserInfo keeps of the claims that are needed those that userinfo could
+// give: claimproxy's own and those of the protocol are never taken from it, and
+// asking for them would cost a call for every token.
+func fromUserInfo(needs []string) []string {
+	offered := make(session.Claims, len(needs))
+	for _, name := range needs {
+		offered[name] = true
+	}
+	taken, _ := session.Merge(session.Layer{Source: session.SourceUserInfo, Claims: offered})
+	return slices.DeleteFunc(slices.Clone(needs), func(name string) bool { return taken[name] == nil })
+}
+
 // lacks says whether policies or headers use a claim that the token does not
-// have.
+// have and userinfo may.
 func (v *Verifier) lacks(p *provider.Provider, c session.Claims) bool {
 	missing := func(name string) bool { _, ok := c[name]; return !ok }
-	return slices.ContainsFunc(v.Needs, missing) || missing(p.UserClaim)
+	return slices.ContainsFunc(v.wanted, missing) || p.UserClaim != "" && missing(p.UserClaim)
 }
 
 // finish merges the claims and sets what follows from them.
 func finish(id *session.Identity, p *provider.Provider, layers []session.Layer) {
 	id.Claims, id.Origins = session.Merge(layers...)
 	id.SetVirtual()
+	// sub is a claim of the protocol and not taken from userinfo where a token names
+	// somebody itself. An opaque token at GitLab does not: its userinfo says who it
+	// is, and the caller has compared what there is to compare.
+	if _, there := id.Claims["sub"]; !there && id.Subject != "" {
+		id.Claims["sub"], id.Origins["sub"] = id.Subject, session.SourceUserInfo
+	}
 	if id.Auth != session.AuthClient {
 		id.User = p.User(id.Claims[p.UserClaim])
 	}

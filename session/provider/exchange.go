@@ -32,6 +32,13 @@ type AuthorizationRequest struct {
 	Again bool
 }
 
+// ownParams are never taken from the configuration: whoever set one would switch
+// off a check of the callback or of the ID token.
+var ownParams = map[string]bool{
+	"response_type": true, "response_mode": true, "client_id": true, "redirect_uri": true, "scope": true, "state": true,
+	"nonce": true, "code_challenge": true, "code_challenge_method": true, "request": true, "request_uri": true,
+}
+
 // AuthorizationURL is where a browser goes to sign in.
 func (p *Provider) AuthorizationURL(ctx context.Context, a AuthorizationRequest) (string, error) {
 	md, err := p.Metadata(ctx)
@@ -43,7 +50,9 @@ func (p *Provider) AuthorizationURL(ctx context.Context, a AuthorizationRequest)
 		oauth2.S256ChallengeOption(a.Verifier),
 	}
 	for k, v := range p.AuthorizeParams {
-		opts = append(opts, oauth2.SetAuthURLParam(k, v))
+		if !ownParams[k] {
+			opts = append(opts, oauth2.SetAuthURLParam(k, v))
+		}
 	}
 	if a.Again {
 		opts = append(opts, oauth2.SetAuthURLParam("prompt", "login"))
@@ -67,6 +76,10 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens
 	if !strings.EqualFold(t.TokenType, "Bearer") && t.TokenType != "" {
 		return nil, p.unavailable("token endpoint", 0, fmt.Errorf("expected token_type Bearer, got %q", CleanCode(t.TokenType)))
 	}
+	// x/oauth2 reads names in any case; Extra reads them as they are.
+	if exact, _ := t.Extra("access_token").(string); exact != t.AccessToken {
+		return nil, p.unavailable("token endpoint", 0, errors.New("the reply has no access_token, but one like it"))
+	}
 	id, _ := t.Extra("id_token").(string)
 	tokens := &Tokens{Access: t.AccessToken, Refresh: t.RefreshToken, ID: id}
 	if t.ExpiresIn > 0 {
@@ -84,7 +97,7 @@ func (p *Provider) exchangeError(err error) error {
 	switch {
 	case code == "invalid_client" || code == "unauthorized_client" || status == 401:
 		return fmt.Errorf("%w: client %q: status %d, error %q", ErrClientRefused, p.Client.ID, status, code)
-	case status == 400 && code != "":
+	case code != "" && (status == 400 || status == 200): // some say 200 and mean 400
 		return fmt.Errorf("%w: status %d, error %q", ErrGrantRefused, status, code)
 	}
 	return p.unavailable("token endpoint", retryAfter(re.Response.Header), fmt.Errorf("expected status 200, got %d, error %q", status, code))
@@ -92,9 +105,9 @@ func (p *Provider) exchangeError(err error) error {
 
 // withoutBody keeps the cause of a failed call and drops what x/oauth2 quotes.
 func withoutBody(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
+	var call *url.Error
+	if errors.As(err, &call) {
+		return outage(call.Err)
 	}
 	return errors.New("the reply is not a token reply")
 }

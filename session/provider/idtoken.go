@@ -33,8 +33,8 @@ type Expected struct {
 }
 
 // VerifyIDToken checks an ID token whole (OpenID Connect Core section 3.1.3.7).
-// go-oidc checks signature, algorithm, iss and aud; the rest, which its contract
-// leaves to the caller, follows here.
+// go-oidc checks algorithm, iss and aud; the rest, which its contract leaves to the
+// caller, is checked here. The error wraps ErrIDToken, or is a *session.Unavailable.
 func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expected) (session.Claims, error) {
 	md, err := p.Metadata(ctx)
 	if err != nil {
@@ -42,40 +42,57 @@ func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expected)
 	}
 	// Strictly parsed before anything else: no line breaks inside the compact
 	// form, no key twice, names exact, exp a number.
-	jwt, err := p.VerifyJWT(ctx, raw)
-	if err != nil {
-		return nil, err
+	u, ok := Peek(raw)
+	if !ok {
+		return nil, fmt.Errorf("%w: %w", ErrIDToken, ErrMalformed)
 	}
-	verifier := oidc.NewVerifier(p.Issuer, &p.keys, &oidc.Config{
+	t, err := p.VerifyJWT(ctx, u)
+	if u, ok := asUnavailable(err); ok {
+		return nil, u
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrIDToken, err)
+	}
+	verifier := oidc.NewVerifier(p.Issuer, once{t}, &oidc.Config{
 		ClientID:             p.Client.ID,
 		SupportedSigningAlgs: md.SigningAlgs,
 		SkipExpiryCheck:      true, // VerifyJWT has, with leeway
 	})
 	if _, err := verifier.Verify(ctx, raw); err != nil {
-		if u, ok := asUnavailable(err); ok {
-			return nil, u
-		}
 		return nil, fmt.Errorf("%w: %w", ErrIDToken, err)
 	}
-	if err := p.checkIDToken(jwt, want); err != nil {
+	if err := p.checkIDToken(t, want); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrIDToken, err)
 	}
-	return jwt.Claims, nil
+	return t.Claims, nil
+}
+
+// once is the key set for a token whose signature has been verified. go-oidc would
+// flatten the error of a second verification to text, and an outage in between
+// would look like a bad token.
+type once struct{ t *JWT }
+
+// VerifySignature implements oidc.KeySet.
+func (o once) VerifySignature(_ context.Context, raw string) ([]byte, error) {
+	if raw != o.t.raw {
+		return nil, ErrSignature
+	}
+	return o.t.payload, nil
 }
 
 func (p *Provider) checkIDToken(t *JWT, want Expected) error {
 	c := t.Claims
 	// Kinds of JWT exclude each other (RFC 8725 section 3.12).
 	if typ := t.Typ(); typ != "" && typ != "jwt" && typ != "id_token+jwt" {
-		return fmt.Errorf("header typ %q is another kind of token", typ)
+		return fmt.Errorf("header typ %s is another kind of token", quote(typ))
 	}
 	if typ, there := c["typ"]; there && typ != "ID" {
-		return fmt.Errorf("payload typ %q is another kind of token", text(typ))
+		return fmt.Errorf("payload typ %s is another kind of token", quote(text(typ)))
 	}
 	if _, there := c["events"]; there {
 		return errors.New("it is a logout or event token")
 	}
-	if err := checkSubject(c); err != nil {
+	if err := CheckSubject(c); err != nil {
 		return err
 	}
 	iat, ok, err := numericDate(c, "iat")
@@ -100,9 +117,9 @@ func (p *Provider) checkIDToken(t *JWT, want Expected) error {
 	return checkAccessTokenHash(t, want.AccessToken)
 }
 
-// checkSubject wants sub as Core section 2 has it: at most 255 ASCII characters,
+// CheckSubject wants sub as Core section 2 has it: at most 255 ASCII characters,
 // and at least one.
-func checkSubject(c session.Claims) error {
+func CheckSubject(c session.Claims) error {
 	sub, ok := c.String("sub")
 	if !ok || sub == "" {
 		return errors.New("sub is missing")
@@ -130,7 +147,7 @@ func (p *Provider) checkIDTokenAudience(c session.Claims) error {
 	}
 	for _, a := range aud {
 		if !p.Listed(a) {
-			return fmt.Errorf("aud names %q, which is not a client listed here", a)
+			return fmt.Errorf("aud names %s, which is not a client listed here", quote(a))
 		}
 	}
 	azp, there := c["azp"]

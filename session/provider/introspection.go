@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/claimproxy/claimproxy/session"
@@ -26,6 +24,8 @@ type Introspection struct {
 	Claims session.Claims
 	// Expires is exp; zero when the token does not end (Doorkeeper sends 0).
 	Expires time.Time
+	// NotBefore is nbf; zero when the reply does not say.
+	NotBefore time.Time
 }
 
 // Introspect asks about a token with the credentials of one client. "Not active"
@@ -54,12 +54,12 @@ func (p *Provider) Introspect(ctx context.Context, client Client, token string) 
 	}
 	switch {
 	case r.status == http.StatusOK:
-	case r.status == http.StatusTooManyRequests || r.status >= 500 || r.status < 400:
+	case r.status == http.StatusTooManyRequests || r.status == http.StatusRequestTimeout || r.status >= 500 || r.status < 400:
 		return nil, p.unavailable("introspection", retryAfter(r.header), fmt.Errorf("expected status 200, got %d", r.status))
 	default:
 		return nil, fmt.Errorf("%w: client %q: status %d, error %q", ErrClientRefused, client.ID, r.status, errorCode(r.body))
 	}
-	claims, err := session.ParseClaims(r.body)
+	claims, err := parseReply(r.body)
 	if err != nil {
 		return nil, p.unavailable("introspection", 0, err)
 	}
@@ -71,6 +71,9 @@ func (p *Provider) Introspect(ctx context.Context, client Client, token string) 
 	if in.Expires, err = expiry(claims, "exp"); err != nil {
 		return nil, p.unavailable("introspection", 0, err)
 	}
+	if in.NotBefore, err = expiry(claims, "nbf"); err != nil {
+		return nil, p.unavailable("introspection", 0, err)
+	}
 	return in, nil
 }
 
@@ -80,117 +83,8 @@ func expiry(c session.Claims, name string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	t, _, err := numericDate(c, name)
-	if err != nil || t.Unix() == 0 {
+	if err != nil || t.Equal(time.Unix(0, 0)) {
 		return time.Time{}, err
 	}
 	return t, nil
-}
-
-// TokenInfo is Doorkeeper's answer about a token, given to whoever holds it.
-type TokenInfo struct {
-	// ClientID is the application the token was issued to.
-	ClientID string
-	// Owner is the id of the person, empty for a token without a user.
-	Owner string
-	// Scope lists the token's scopes.
-	Scope []string
-	// Expires is zero when the token does not end.
-	Expires time.Time
-}
-
-// TokenInfo asks Doorkeeper's token information with nothing but the token. The
-// error wraps ErrTokenRefused, or is a *session.Unavailable.
-func (p *Provider) TokenInfo(ctx context.Context, token string) (*TokenInfo, error) {
-	md, err := p.Metadata(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if md.TokenInfoEndpoint == "" {
-		return nil, p.unavailable("token information", 0, errors.New("the provider has no token_info_endpoint"))
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, md.TokenInfoEndpoint, nil)
-	if err != nil {
-		return nil, p.unavailable("token information", 0, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	r, err := p.call(req)
-	if err != nil {
-		return nil, p.unavailable("token information", 0, err)
-	}
-	switch {
-	case r.status == http.StatusOK:
-	case r.status == http.StatusUnauthorized,
-		// GitLab's own words for a token it does not know
-		r.status == http.StatusBadRequest && slices.Contains([]string{"invalid_request", "invalid_token"}, errorCode(r.body)):
-		return nil, ErrTokenRefused
-	default:
-		return nil, p.unavailable("token information", retryAfter(r.header), fmt.Errorf("expected status 200, got %d", r.status))
-	}
-	c, err := session.ParseClaims(r.body)
-	if err != nil {
-		return nil, p.unavailable("token information", 0, err)
-	}
-	info := &TokenInfo{Owner: text(c["resource_owner_id"]), Scope: c.Strings("scope")}
-	if app, ok := c["application"].(map[string]any); ok {
-		info.ClientID, _ = app["uid"].(string)
-	}
-	if c["expires_in"] != nil {
-		left, _, err := numericDate(c, "expires_in")
-		if err != nil {
-			return nil, p.unavailable("token information", 0, err)
-		}
-		info.Expires = p.Now().Add(time.Duration(left.Unix()) * time.Second)
-	}
-	return info, nil
-}
-
-// formRequest makes a POST that authenticates a client as the provider's list of
-// methods asks: by default with HTTP Basic (RFC 6749 section 2.3.1); a public
-// client names itself in the form.
-func (p *Provider) formRequest(ctx context.Context, endpoint string, form url.Values, client Client, methods []string) (*http.Request, error) {
-	basic := client.Secret != "" && !inForm(methods)
-	if !basic {
-		form.Set("client_id", client.ID)
-		if client.Secret != "" {
-			form.Set("client_secret", client.Secret)
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if basic {
-		req.SetBasicAuth(url.QueryEscape(client.ID), url.QueryEscape(client.Secret))
-	}
-	return req, nil
-}
-
-// inForm says whether a client secret goes into the form: only where the
-// provider lists client_secret_post and not client_secret_basic.
-func inForm(methods []string) bool {
-	return slices.Contains(methods, "client_secret_post") && !slices.Contains(methods, "client_secret_basic")
-}
-
-// errorCode reads the error member of an OAuth error reply (RFC 6749 section
-// 5.2), in the characters that section allows, for the log.
-func errorCode(body []byte) string {
-	c, err := session.ParseClaims(body)
-	if err != nil {
-		return ""
-	}
-	code, _ := c.String("error")
-	return CleanCode(code)
-}
-
-// CleanCode keeps of an error code what RFC 6749 section 5.2 allows in one, bounded,
-// so that it can be logged.
-func CleanCode(code string) string {
-	code = strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
-			return -1
-		}
-		return r
-	}, code)
-	return code[:min(len(code), 64)]
 }

@@ -28,14 +28,51 @@ var (
 	ErrNotYet = errors.New("token is not valid yet")
 )
 
+// Unverified is a signed JWT as somebody sent it. What it says may decide whom to
+// ask, never what to believe.
+type Unverified struct {
+	// Header is the protected header, Claims the payload.
+	Header, Claims session.Claims
+
+	raw string
+}
+
+// Peek reads a compact JWS without verifying it. ok is false when the text is not
+// three base64url parts of which the first two are JSON objects.
+func Peek(raw string) (_ *Unverified, ok bool) {
+	parts := strings.SplitN(raw, ".", 4)
+	if len(parts) != 3 || strings.ContainsAny(raw, "\r\n") { // which base64 would pass over
+		return nil, false
+	}
+	var decoded [3][]byte
+	for i, part := range parts {
+		var err error
+		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return nil, false
+		}
+	}
+	u := &Unverified{raw: raw}
+	var err error
+	if u.Header, err = session.ParseClaims(decoded[0]); err != nil {
+		return nil, false
+	}
+	if u.Claims, err = session.ParseClaims(decoded[1]); err != nil {
+		return nil, false
+	}
+	return u, true
+}
+
 // JWT is a verified token: the signature is by a key of the provider, iss is the
 // provider, exp has not passed and nbf has. Nothing else is promised; audience
 // and kind are for the caller.
 type JWT struct {
 	// Header is the protected header, Claims the payload.
 	Header, Claims session.Claims
-	// Expires is exp.
+	// Expires is exp. It may be up to a minute ago.
 	Expires time.Time
+
+	raw     string
+	payload []byte
 }
 
 // Typ returns the header's typ in lower case without "application/" (RFC 7515
@@ -45,44 +82,20 @@ func (t *JWT) Typ() string {
 	return strings.TrimPrefix(strings.ToLower(typ), "application/")
 }
 
-// Peek reads a compact JWS without verifying it. Its results may decide whom to
-// ask, never what to believe. ok is false when the text is not three base64url
-// parts of which the first two are JSON objects.
-func Peek(raw string) (header, claims session.Claims, ok bool) {
-	parts := strings.Split(raw, ".")
-	if len(parts) != 3 || strings.ContainsAny(raw, "\r\n") { // which base64 would pass over
-		return nil, nil, false
-	}
-	var objects [2]session.Claims
-	for i := range objects {
-		b, err := base64.RawURLEncoding.Strict().DecodeString(parts[i])
-		if err != nil {
-			return nil, nil, false
-		}
-		if objects[i], err = session.ParseClaims(b); err != nil {
-			return nil, nil, false
-		}
-	}
-	return objects[0], objects[1], true
-}
-
 // VerifyJWT checks signature, iss, exp and nbf of a JWT. The error wraps one of
 // the errors above, or is a *session.Unavailable.
-func (p *Provider) VerifyJWT(ctx context.Context, raw string) (*JWT, error) {
-	header, claims, ok := Peek(raw)
-	if !ok {
-		return nil, ErrMalformed
-	}
-	if iss, _ := claims.String("iss"); iss != p.Issuer {
+func (p *Provider) VerifyJWT(ctx context.Context, u *Unverified) (*JWT, error) {
+	if iss, _ := u.Claims.String("iss"); iss != p.Issuer {
 		return nil, fmt.Errorf("%w: expected %q", ErrIssuer, p.Issuer)
 	}
 	// Verified first, believed afterwards: what follows reads the same bytes.
-	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
+	payload, err := p.keys.VerifySignature(ctx, u.raw)
+	if err != nil {
 		return nil, err
 	}
-	t := &JWT{Header: header, Claims: claims}
+	t := &JWT{Header: u.Header, Claims: u.Claims, raw: u.raw, payload: payload}
 	now := p.Now()
-	exp, ok, err := numericDate(claims, "exp")
+	exp, ok, err := numericDate(t.Claims, "exp")
 	switch {
 	case err != nil:
 		return nil, err
@@ -92,14 +105,23 @@ func (p *Provider) VerifyJWT(ctx context.Context, raw string) (*JWT, error) {
 		return nil, ErrExpired
 	}
 	t.Expires = exp
-	nbf, ok, err := numericDate(claims, "nbf")
+	nbf, ok, err := numericDate(t.Claims, "nbf")
 	switch {
 	case err != nil:
 		return nil, err
 	case ok && now.Add(leeway).Before(nbf):
 		return nil, ErrNotYet
 	}
+	dropElsewhere(t.Claims)
 	return t, nil
+}
+
+// dropElsewhere takes aggregated and distributed claims off: they would have us
+// call strangers (OpenID Connect Core section 5.6.2), and the tokens for that are
+// nobody's business.
+func dropElsewhere(c session.Claims) {
+	delete(c, "_claim_names")
+	delete(c, "_claim_sources")
 }
 
 // numericDate reads a NumericDate (RFC 7519 section 2): a JSON number of seconds,

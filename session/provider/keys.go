@@ -2,30 +2,23 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	jose "github.com/go-jose/go-jose/v4"
-
-	"github.com/claimproxy/claimproxy/session"
 )
 
 const (
 	// fetchInterval is the least time between two fetches of keys, whatever
 	// clients send.
 	fetchInterval = 10 * time.Second
-	// The age of keys is what Cache-Control says, within these bounds.
-	minKeyAge     = 5 * time.Minute
-	defaultKeyAge = time.Hour
-	maxKeyAge     = 24 * time.Hour
-	// maxKeys bounds a key set.
-	maxKeys = 100
+	// outageMemory is how long after a failed fetch aged keys are used at once:
+	// requests do not queue up behind a provider that hangs.
+	outageMemory = time.Minute
 )
 
 // ErrSignature says that a token's signature is bad, or made with a key that the
@@ -42,107 +35,93 @@ type keySet struct {
 	p      *Provider
 	flight flight
 
-	mu      sync.Mutex
-	keys    []jose.JSONWebKey
-	expires time.Time // of keys; zero when there are none yet
-	tried   time.Time // the last fetch, successful or not
-	err     error     // of the last fetch
+	mu    sync.Mutex
+	held  *keys     // nil until the first fetch
+	tried time.Time // the last fetch, successful or not
+	err   error     // of the last fetch
 }
+
+var _ oidc.KeySet = (*keySet)(nil)
 
 // VerifySignature returns the payload of a signed JWT. The error wraps
 // ErrSignature when the token is bad for certain, and is a *session.Unavailable
 // when that cannot be known now.
 func (s *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
-	algs := make([]jose.SignatureAlgorithm, len(signingAlgs))
-	for i, a := range signingAlgs {
-		algs[i] = jose.SignatureAlgorithm(a)
-	}
-	jws, err := jose.ParseSignedCompact(raw, algs)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
-	}
-	header := jws.Signatures[0].Protected
-	if _, ok := header.ExtraHeaders["b64"]; ok { // RFC 7797 section 7
-		return nil, fmt.Errorf("%w: b64 has no place in a JWT", ErrSignature)
-	}
-
-	keys, err := s.fresh(ctx)
+	jws, err := parseJWS(raw)
 	if err != nil {
 		return nil, err
 	}
-	payload, known := verifyWith(jws, keys)
-	if payload != nil {
-		return payload, nil
+	held, looked, err := s.usable(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if known && header.KeyID != "" {
-		return nil, fmt.Errorf("%w: bad signature under the known key id", ErrSignature)
+	payload, found := held.verify(jws)
+	if found == unknownKey && !looked {
+		// The provider may have rotated its keys. One look, at most every
+		// fetchInterval; in between it cannot be known.
+		looked, err = s.renew(ctx)
+		if latest := s.snapshot(); latest != held {
+			payload, found = latest.verify(jws)
+		}
 	}
-	// The key is unknown: the provider may have rotated. One look, at most every
-	// fetchInterval; in between it cannot be known.
-	looked, err := s.renew(ctx)
 	switch {
-	case err != nil:
-		return nil, s.p.unavailable("fetching keys", s.wait(), err)
-	case !looked && known: // no key id: every published key was tried
-		return nil, fmt.Errorf("%w: no published key fits", ErrSignature)
-	case !looked:
-		return nil, s.p.unavailable("keys were just fetched and do not have this key id", s.wait(), errors.New("unknown key id"))
-	}
-	if payload, _ = verifyWith(jws, s.snapshot()); payload != nil {
+	case found == verified:
 		return payload, nil
+	case found == badSignature:
+		return nil, fmt.Errorf("%w: bad signature under a known key id", ErrSignature)
+	case err != nil:
+		return nil, s.unavailable(err)
+	case looked:
+		return nil, fmt.Errorf("%w: no published key fits", ErrSignature)
+	case keyID(jws) == "": // every key was tried, and they are seconds old
+		return nil, fmt.Errorf("%w: no published key fits a token without key id", ErrSignature)
 	}
-	return nil, fmt.Errorf("%w: no published key fits", ErrSignature)
+	return nil, s.unavailable(errors.New("they were just fetched and do not have this key id"))
 }
 
-// verifyWith tries the keys that fit the header. known says whether there was
-// one.
-func verifyWith(jws *jose.JSONWebSignature, keys []jose.JSONWebKey) (payload []byte, known bool) {
-	h := jws.Signatures[0].Protected
-	for i := range keys {
-		k := &keys[i]
-		if h.KeyID != "" && k.KeyID != h.KeyID || k.Algorithm != "" && k.Algorithm != h.Algorithm {
-			continue
-		}
-		known = true
-		if p, err := jws.Verify(k.Key); err == nil {
-			return p, true
-		}
-	}
-	return nil, known
-}
-
-// fresh returns keys that have not aged, or aged ones while the provider is down.
-func (s *keySet) fresh(ctx context.Context) ([]jose.JSONWebKey, error) {
+// usable returns keys that have not aged, or aged ones while the provider is
+// down. looked says that they were fetched during this call.
+func (s *keySet) usable(ctx context.Context) (held *keys, looked bool, err error) {
 	now := s.p.Now()
 	s.mu.Lock()
-	keys, aged, last := s.keys, !now.Before(s.expires), s.err
+	held, down := s.held, s.err != nil && now.Sub(s.tried) < outageMemory
 	s.mu.Unlock()
-	if !aged {
-		return keys, nil
+	switch {
+	case held == nil:
+	case now.Before(held.renew):
+		return held, false, nil
+	case now.Before(held.expires), down:
+		if s.mayFetch() {
+			s.flight.start(ctx, s.p, s.fetch) // beside this request
+		}
+		return held, false, nil
 	}
-	looked, err := s.renew(ctx)
-	if !looked {
-		err = last
+	looked, err = s.renew(ctx)
+	if held = s.snapshot(); held == nil {
+		return nil, false, s.unavailable(err)
 	}
-	if keys = s.snapshot(); keys == nil {
-		return nil, s.p.unavailable("fetching keys", s.wait(), err)
-	}
-	return keys, nil
+	return held, looked && err == nil, nil
 }
 
 // renew fetches the keys unless that was done within fetchInterval, or waits for
-// the fetch that is under way. looked says whether either happened.
+// the fetch that is under way. looked says whether either happened; the error is
+// that of the last fetch.
 func (s *keySet) renew(ctx context.Context) (looked bool, err error) {
-	if !s.mayFetch() && !s.flight.running() {
-		return false, nil
+	if r := s.flight.join(); r != nil {
+		return true, r.wait(ctx)
 	}
-	return true, s.flight.do(ctx, s.fetch)
+	if !s.mayFetch() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return false, s.err
+	}
+	return true, s.flight.start(ctx, s.p, s.fetch).wait(ctx)
 }
 
-func (s *keySet) snapshot() []jose.JSONWebKey {
+func (s *keySet) snapshot() *keys {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.keys
+	return s.held
 }
 
 func (s *keySet) mayFetch() bool {
@@ -151,99 +130,85 @@ func (s *keySet) mayFetch() bool {
 	return s.tried.IsZero() || s.p.Now().Sub(s.tried) >= fetchInterval
 }
 
-// wait is the time until the next fetch is allowed.
-func (s *keySet) wait() time.Duration {
+// unavailable is the outcome while the keys that are needed cannot be had.
+func (s *keySet) unavailable(cause error) error {
+	if u, ok := asUnavailable(cause); ok { // discovery, which knows when to try again
+		return u
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(fetchInterval-s.p.Now().Sub(s.tried), time.Second)
+	wait := fetchInterval - s.p.Now().Sub(s.tried)
+	s.mu.Unlock()
+	return s.p.unavailable("signing keys", max(wait, time.Second), cause)
 }
 
 // fetch replaces the keys. On failure the old ones stay.
 func (s *keySet) fetch(ctx context.Context) error {
+	// Where the keys are is asked first: an outage of discovery has its own
+	// back-off and is no fetch of keys.
+	md, err := s.p.Metadata(ctx)
+	if err != nil {
+		return err
+	}
 	now := s.p.Now()
 	s.mu.Lock()
 	if !s.tried.IsZero() && now.Sub(s.tried) < fetchInterval {
 		defer s.mu.Unlock()
-		return s.err // another caller's flight has just landed
+		return s.err // another caller's fetch has just ended
 	}
 	s.tried = now
 	s.mu.Unlock()
 
-	keys, age, err := s.load(ctx)
+	fresh, err := s.load(ctx, md.JWKSURI, now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err
 	if err != nil {
-		s.p.Log.Warn("fetching keys failed", "error", err, "known", len(s.keys))
+		s.p.Log.Warn("fetching keys failed", "error", err, "known", s.held != nil)
 		return err
 	}
-	s.keys, s.expires = keys, now.Add(age)
+	s.held = fresh
 	return nil
 }
 
-func (s *keySet) load(ctx context.Context) ([]jose.JSONWebKey, time.Duration, error) {
-	md, err := s.p.Metadata(ctx)
+func (s *keySet) load(ctx context.Context, uri string, now time.Time) (*keys, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
-		return nil, 0, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, md.JWKSURI, nil)
-	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	r, err := s.p.call(req)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if r.status != http.StatusOK {
-		return nil, 0, fmt.Errorf("expected status 200, got %d", r.status)
+		return nil, fmt.Errorf("expected status 200, got %d", r.status)
 	}
-	keys, err := parseKeys(r.body)
-	return keys, keyAge(r.header), err
+	list, err := parseKeys(r.body)
+	if err != nil {
+		return nil, err
+	}
+	age := keyAge(r.header)
+	return &keys{list: list, renew: now.Add(age - age/5), expires: now.Add(age)}, nil
 }
 
-// parseKeys reads a JWK set (RFC 7517 section 5). Keys that cannot verify a
-// signature, and kinds of key that are not known, are passed over.
-func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
-	var doc struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, fmt.Errorf("key set: %w", err)
-	}
-	if len(doc.Keys) > maxKeys {
-		return nil, fmt.Errorf("key set has %d keys, more than %d", len(doc.Keys), maxKeys)
-	}
-	var keys []jose.JSONWebKey
-	for _, raw := range doc.Keys {
-		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) != nil || k.Use != "" && k.Use != "sig" || !k.IsPublic() || !k.Valid() {
-			continue
+// parseJWS reads the compact form. Extensions that a header calls critical are
+// not known here (RFC 7515 section 4.1.11), and b64 has no place in a JWT (RFC
+// 7797 section 7). go-jose's own errors quote the header, which anybody may have
+// written.
+func parseJWS(raw string) (*jose.JSONWebSignature, error) {
+	jws, err := jose.ParseSignedCompact(raw, joseAlgs)
+	if err != nil {
+		var alg *jose.ErrUnexpectedSignatureAlgorithm
+		if errors.As(err, &alg) {
+			return nil, fmt.Errorf("%w: the algorithm is none that is accepted", ErrSignature)
 		}
-		keys = append(keys, k)
+		return nil, fmt.Errorf("%w: the signed form cannot be read", ErrSignature)
 	}
-	if len(keys) == 0 {
-		return nil, errors.New("key set has no public signing key")
-	}
-	return keys, nil
-}
-
-func keyAge(h http.Header) time.Duration {
-	for _, d := range strings.Split(h.Get("Cache-Control"), ",") {
-		if v, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(d)), "max-age="); ok {
-			if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-				return min(max(time.Duration(n)*time.Second, minKeyAge), maxKeyAge)
-			}
+	for _, name := range []jose.HeaderKey{"crit", "b64"} {
+		if _, there := jws.Signatures[0].Protected.ExtraHeaders[name]; there {
+			return nil, fmt.Errorf("%w: its header has %s", ErrSignature, name)
 		}
 	}
-	return defaultKeyAge
+	return jws, nil
 }
 
-var _ interface {
-	VerifySignature(context.Context, string) ([]byte, error)
-} = (*keySet)(nil)
-
-// asUnavailable finds the outcome "cannot know now" in an error.
-func asUnavailable(err error) (*session.Unavailable, bool) {
-	var u *session.Unavailable
-	return u, errors.As(err, &u)
-}
+func keyID(jws *jose.JSONWebSignature) string { return jws.Signatures[0].Protected.KeyID }

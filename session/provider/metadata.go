@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
+
 	"github.com/claimproxy/claimproxy/session"
 )
 
@@ -60,24 +62,18 @@ type metadataCache struct {
 // request and a failure keeps the old. The error is a *session.Unavailable.
 func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 	m := &p.metadata
-	now := p.Now()
-	m.mu.Lock()
-	current, due := m.current, !now.Before(m.next)
-	fresh := current != nil && now.Sub(m.fetched) < metadataAge
-	wait, err := m.next.Sub(now), m.err
-	m.mu.Unlock()
+	current, attempt := m.state(p.Now())
 	switch {
-	case fresh, current != nil && !due:
+	case current != nil && attempt:
+		m.flight.start(ctx, p, p.discover)
 		return current, nil
 	case current != nil:
-		gone, cancel := context.WithCancel(ctx)
-		cancel() // renew without waiting
-		m.flight.do(gone, p.discover)
 		return current, nil
-	case !due:
-		return nil, p.unavailable("discovery", wait, err)
 	}
-	err = m.flight.do(ctx, p.discover)
+	err := m.failure()
+	if attempt {
+		err = m.flight.start(ctx, p, p.discover).wait(ctx)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.current == nil {
@@ -86,10 +82,27 @@ func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 	return m.current, nil
 }
 
+// state returns the metadata that is known, and whether it is time to ask for it.
+func (m *metadataCache) state(now time.Time) (current *Metadata, attempt bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.current == nil || now.Sub(m.fetched) >= metadataAge
+	return m.current, old && !now.Before(m.next)
+}
+
+func (m *metadataCache) failure() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
+}
+
 // discover fetches the metadata and keeps it, or notes the failure.
 func (p *Provider) discover(ctx context.Context) error {
-	md, err := p.fetchMetadata(ctx)
 	m := &p.metadata
+	if _, attempt := m.state(p.Now()); !attempt {
+		return m.failure() // another caller's attempt has just ended
+	}
+	md, err := p.fetchMetadata(ctx)
 	now := p.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -102,8 +115,7 @@ func (p *Provider) discover(ctx context.Context) error {
 	if m.pause > 0 {
 		p.Log.Info("discovery works again")
 	}
-	m.current, m.fetched, m.pause, m.err = md, now, 0, nil
-	m.next = now
+	m.current, m.fetched, m.pause, m.next, m.err = md, now, 0, now, nil
 	return nil
 }
 
@@ -120,14 +132,14 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	if r.status != http.StatusOK {
 		return nil, fmt.Errorf("expected status 200, got %d", r.status)
 	}
-	doc, err := session.ParseClaims(r.body)
+	doc, err := parseReply(r.body)
 	if err != nil {
 		return nil, err
 	}
 	// Byte for byte: a document that speaks for another issuer would bring its
 	// keys along (OpenID Connect Discovery section 4.3).
 	if iss, _ := doc.String("issuer"); iss != p.Issuer {
-		return nil, fmt.Errorf("issuer: expected %q, got %q", p.Issuer, iss)
+		return nil, fmt.Errorf("issuer: expected %q, got %s", p.Issuer, quote(iss))
 	}
 	return p.readMetadata(doc)
 }
@@ -205,18 +217,15 @@ func (p *Provider) OpaqueMode(md *Metadata) Opaque {
 	return OpaqueOff
 }
 
-// signingAlgs are the algorithms a signature may have. None is symmetric: a
-// public key must never be usable as a shared secret (RFC 8725 section 3.1).
-var signingAlgs = []string{
-	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+// joseAlgs are the algorithms a signature may have. None is symmetric: a public
+// key must never be usable as a shared secret (RFC 8725 section 3.1).
+var joseAlgs = []jose.SignatureAlgorithm{
+	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
+	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 }
 
 func asymmetric(algs []string) []string {
-	var kept []string
-	for _, a := range algs {
-		if slices.Contains(signingAlgs, a) {
-			kept = append(kept, a)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(algs, func(a string) bool {
+		return !slices.Contains(joseAlgs, jose.SignatureAlgorithm(a))
+	})
 }

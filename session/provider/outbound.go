@@ -1,15 +1,19 @@
 package provider
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
+	"os"
 	"time"
+
+	"github.com/claimproxy/claimproxy/session"
 )
 
 const (
@@ -27,13 +31,16 @@ var errReplyTooLarge = fmt.Errorf("reply is larger than %d bytes", maxReply)
 func newHTTPClient(roots *x509.CertPool, transport http.RoundTripper) *http.Client {
 	if transport == nil {
 		transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    5 * time.Second,
-			ResponseHeaderTimeout:  callTimeout,
-			MaxIdleConns:           64,
-			MaxIdleConnsPerHost:    32,
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:   5 * time.Second,
+			ResponseHeaderTimeout: callTimeout,
+			MaxIdleConns:          64,
+			MaxIdleConnsPerHost:   32,
+			// A flood of unknown tokens must not use up the descriptors that people's
+			// connections need.
+			MaxConnsPerHost:        64,
 			IdleConnTimeout:        90 * time.Second,
 			ForceAttemptHTTP2:      true,
 			MaxResponseHeaderBytes: 64 << 10,
@@ -88,12 +95,12 @@ func (p *Provider) call(req *http.Request) (*reply, error) {
 	req.Header.Set("Accept", "application/json")
 	resp, err := p.http.Do(req)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, outage(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, err
+		return nil, outage(err)
 	}
 	return &reply{resp.StatusCode, resp.Header, body}, nil
 }
@@ -104,12 +111,43 @@ type reply struct {
 	body   []byte
 }
 
-// withoutURL drops the URL that net/http puts in front of an error. It may carry
-// a query string, and the endpoint is named by whoever logs.
-func withoutURL(err error) error {
-	var outer *url.Error
-	if errors.As(err, &outer) {
-		return outer.Err
+// parseReply reads a JSON object strictly. The error does not quote the reply, as
+// that of session.ParseClaims does in part.
+func parseReply(body []byte) (session.Claims, error) {
+	c, err := session.ParseClaims(body)
+	switch {
+	case err == nil:
+		return c, nil
+	case json.Valid(body):
+		return nil, errors.New("the reply is JSON, but not one object with each member once")
 	}
-	return err
+	return nil, errors.New("the reply is not JSON")
+}
+
+// outage says why a call gave no reply, in words of our own where net/http would
+// quote: the URL, whose query may hold something, a Location or a header that the
+// provider sent, a first line that is no HTTP at all.
+func outage(err error) error {
+	var (
+		op          *net.OpError
+		certificate *tls.CertificateVerificationError
+		plain       tls.RecordHeaderError
+	)
+	switch {
+	case errors.Is(err, errReplyTooLarge):
+		return errReplyTooLarge
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no complete reply in time: %w", context.DeadlineExceeded)
+	case errors.As(err, &certificate):
+		return fmt.Errorf("its certificate is not trusted: %w", certificate.Err)
+	case errors.As(err, &plain):
+		return errors.New("it does not speak TLS")
+	case errors.As(err, &op):
+		return op
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the connection ended before the reply did")
+	}
+	return errors.New("no usable HTTP reply")
 }

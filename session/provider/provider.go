@@ -2,24 +2,27 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/claimproxy/claimproxy/session"
 )
 
-// Provider is one OpenID Provider. It is safe for concurrent use and starts no
-// goroutine that outlives the call deadline.
+// Provider is one OpenID Provider. It is safe for concurrent use. Close ends what
+// it has begun.
 type Provider struct {
 	// Config is what New was given, defaults filled in. It is not changed.
 	Config
 
 	http     *http.Client
+	life     context.Context // ends with Close
+	end      context.CancelFunc
 	metadata metadataCache
 	keys     keySet
 }
@@ -38,12 +41,18 @@ func New(c Config) *Provider {
 	}
 	c.Log = c.Log.With("provider", c.ID)
 	p := &Provider{Config: c, http: newHTTPClient(c.Roots, c.Transport)}
+	p.life, p.end = context.WithCancel(context.Background())
 	p.keys.p = p
 	return p
 }
 
-// Close lets go of idle connections.
-func (p *Provider) Close() { p.http.CloseIdleConnections() }
+// Close ends the fetching of metadata and keys that goes on beside requests, and
+// lets go of idle connections. It is for when no request uses the provider any
+// more.
+func (p *Provider) Close() {
+	p.end()
+	p.http.CloseIdleConnections()
+}
 
 // unavailable is the outcome for a provider that gave no usable answer to what
 // was being asked.
@@ -63,65 +72,15 @@ func (p *Provider) display() string {
 	return p.ID
 }
 
-// detached is a context for work that other callers wait for too: it does not
-// end with the request that happened to start it, but after the call deadline.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
-}
-
-// flight lets one caller work while the others wait for its result. Unlike a
-// singleflight.Group it has no key and remembers nothing.
-type flight struct {
-	mu   sync.Mutex
-	done chan struct{}
-	err  error
-}
-
-// do runs work, or waits for the run that is under way, and returns that run's
-// error. A waiter whose context ends leaves; the work goes on for the others.
-func (f *flight) do(ctx context.Context, work func(context.Context) error) error {
-	f.mu.Lock()
-	done := f.done
-	if done == nil {
-		done = make(chan struct{})
-		f.done = done
-		go func() {
-			ctx, cancel := detached(ctx)
-			defer cancel()
-			err := work(ctx)
-			f.mu.Lock()
-			f.err, f.done = err, nil
-			f.mu.Unlock()
-			close(done)
-		}()
-	}
-	f.mu.Unlock()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-done:
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return f.err
-	}
-}
-
-// running says whether work is under way that do would wait for.
-func (f *flight) running() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.done != nil
-}
-
 // secureURL says whether an endpoint may be called: https, or plain http on a
 // loopback host when the issuer is such a host itself.
 func secureURL(issuer, endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return fmt.Errorf("%q is not a URL", endpoint)
+		return fmt.Errorf("%s is not a URL", quote(endpoint))
 	}
-	if u.Host == "" || u.User != nil || u.Fragment != "" {
-		return fmt.Errorf("%q is not an absolute URL without user and fragment", endpoint)
+	if u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return fmt.Errorf("%s is not an absolute URL without user and fragment", quote(endpoint))
 	}
 	if u.Scheme == "https" {
 		return nil
@@ -129,5 +88,21 @@ func secureURL(issuer, endpoint string) error {
 	if u.Scheme == "http" && strings.HasPrefix(issuer, "http://") && session.LoopbackHost(u.Hostname()) {
 		return nil
 	}
-	return fmt.Errorf("%q is not https", endpoint)
+	return fmt.Errorf("%s is not https", quote(endpoint))
+}
+
+// quote prints what a provider says of itself, bounded: its documents may be 2 MiB
+// and go to the log.
+func quote(s string) string {
+	const most = 200
+	if len(s) > most {
+		return fmt.Sprintf("%q... (%d bytes)", s[:most], len(s))
+	}
+	return strconv.Quote(s)
+}
+
+// asUnavailable finds the outcome "cannot know now" in an error.
+func asUnavailable(err error) (*session.Unavailable, bool) {
+	var u *session.Unavailable
+	return u, errors.As(err, &u)
 }

@@ -7,6 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/claimproxy/claimproxy/session"
@@ -59,40 +61,35 @@ func (p *Provider) UserInfo(ctx context.Context, accessToken string) (session.Cl
 		}
 		return nil, p.unavailable("userinfo", 0, err)
 	}
-	// Aggregated and distributed claims would have us call strangers (Core
-	// section 5.6.2).
-	delete(claims, "_claim_names")
-	delete(claims, "_claim_sources")
+	dropElsewhere(claims)
 	return claims, nil
 }
 
 func (p *Provider) readUserInfo(ctx context.Context, r *reply) (session.Claims, error) {
-	kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type"))
 	var claims session.Claims
-	switch kind {
+	var err error
+	switch kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type")); kind {
 	case "application/jwt":
-		var err error
-		if claims, err = p.readSignedUserInfo(ctx, string(r.body)); err != nil {
-			return nil, err
-		}
+		claims, err = p.readSignedUserInfo(ctx, strings.TrimSpace(string(r.body)))
 	case "application/json":
-		var err error
-		if claims, err = session.ParseClaims(r.body); err != nil {
-			return nil, err
-		}
+		claims, err = parseReply(r.body)
 	default:
-		return nil, fmt.Errorf("expected application/json, got %q", kind)
+		err = errors.New("expected application/json or application/jwt, got another type")
 	}
-	return claims, checkSubject(claims)
+	if err != nil {
+		return nil, err
+	}
+	return claims, CheckSubject(claims)
 }
 
 // readSignedUserInfo checks a signed reply including iss and aud, which go-oidc
 // does not (Core section 5.3.2). It need not have exp.
 func (p *Provider) readSignedUserInfo(ctx context.Context, raw string) (session.Claims, error) {
-	_, claims, ok := Peek(raw)
+	u, ok := Peek(raw)
 	if !ok {
 		return nil, ErrMalformed
 	}
+	claims := u.Claims
 	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
 		return nil, err
 	}
@@ -113,9 +110,9 @@ func (p *Provider) readSignedUserInfo(ctx context.Context, raw string) (session.
 // retryAfter reads Retry-After in seconds, at most a minute; zero if there is
 // none (RFC 9110 section 10.2.3).
 func retryAfter(h http.Header) time.Duration {
-	d, err := time.ParseDuration(h.Get("Retry-After") + "s")
-	if err != nil || d < 0 {
+	n, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
+	if err != nil {
 		return 0
 	}
-	return min(d, time.Minute)
+	return min(time.Duration(n)*time.Second, time.Minute)
 }

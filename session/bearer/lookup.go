@@ -1,0 +1,171 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+	"github.com/claimproxy/claimproxy/session/provider"
+)
+
+const (
+	// lookupTimeout bounds all calls to the provider that one unknown token causes.
+	lookupTimeout = 10 * time.Second
+	// maxToken bounds a token. No web server takes headers of that length.
+	maxToken = 64 << 10
+)
+
+// lookUpOnce finds out about a token. However many requests bring the same new
+// token at once, the provider is asked once; a waiter whose request ends leaves.
+func (v *Verifier) lookUpOnce(ctx context.Context, only *provider.Provider, key key, token string) (*entry, error) {
+	if !plausible(token) {
+		return nil, session.Reject(session.ReasonTokenInvalid, "The access token is not valid.", errors.New("it has characters that no token has, or too many of them"))
+	}
+	p, jwt, err := v.providerOf(only, token)
+	if err != nil {
+		return nil, err
+	}
+	result := v.lookups.DoChan(string(key[:]), func() (any, error) {
+		if e, ok := v.cache.get(key); ok { // another lookup has just ended
+			return e, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		defer cancel()
+		defer context.AfterFunc(v.life, cancel)()
+		// Before anybody is asked: a token that is revoked while its lookup takes
+		// seconds must not live those longer than cache_max.
+		asked := v.Now()
+		e, err := v.lookUp(ctx, p, jwt, token)
+		if err != nil {
+			return nil, err
+		}
+		v.cache.put(key, e, asked, p.Bearer.CacheMax)
+		return e, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-result:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*entry), nil
+	}
+}
+
+// plausible says whether a text can be an access token at all: printable ASCII
+// without blanks (RFC 6749 appendix A.12). Anything else would fail in the header
+// of our own request, and look like an outage.
+func plausible(token string) bool {
+	if token == "" || len(token) > maxToken {
+		return false
+	}
+	for i := range len(token) {
+		if token[i] <= 0x20 || token[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// providerOf says which provider a token is from: the only one there is, or the
+// issuer that a JWT names. What an unverified token says only decides whose keys
+// it must fit. jwt is nil for an opaque token.
+func (v *Verifier) providerOf(only *provider.Provider, token string) (p *provider.Provider, jwt *provider.Unverified, err error) {
+	jwt, isJWT := provider.Peek(token)
+	switch {
+	case only != nil:
+		return only, jwt, nil
+	case !isJWT:
+		return nil, nil, session.Reject(session.ReasonTokenProvider, "It cannot be told which provider the access token is from.", nil)
+	}
+	if iss, ok := jwt.Claims.String("iss"); ok {
+		for _, p := range v.Providers {
+			if p.Issuer == iss {
+				return p, jwt, nil
+			}
+		}
+	}
+	return nil, nil, foreignProvider(nil)
+}
+
+func foreignProvider(cause error) *session.Rejected {
+	return session.Reject(session.ReasonTokenProvider, "The access token is from a provider that is not accepted here.", cause)
+}
+
+// lookUp finds out about a token: an entry, also for a refusal, or the error
+// that it cannot be known now.
+func (v *Verifier) lookUp(ctx context.Context, p *provider.Provider, jwt *provider.Unverified, token string) (e *entry, err error) {
+	defer func() {
+		// No request's goroutine: nobody else would keep a panic over a strange token
+		// from ending the process.
+		if r := recover(); r != nil {
+			v.Log.Error("panic while checking a token", "provider", p.ID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			e, err = nil, cannotCheck(p, fmt.Errorf("panic: %v", r))
+		}
+	}()
+	if jwt != nil {
+		e, err = v.checkJWT(ctx, p, jwt, token)
+	} else {
+		e, err = v.checkOpaque(ctx, p, token)
+	}
+	var rejected *session.Rejected
+	if errors.As(err, &rejected) {
+		v.Log.Debug("token refused", "provider", p.ID, "reason", string(rejected.Reason), "cause", rejected.Cause)
+		return &entry{refused: rejected}, nil
+	}
+	return e, err
+}
+
+// cannotCheck is the outcome when nobody can say what a token is worth.
+func cannotCheck(p *provider.Provider, cause error) *session.Unavailable {
+	return &session.Unavailable{
+		Reason:     session.ReasonProviderUnavailable,
+		Sentence:   "The access token cannot be checked right now. Please try again in a moment.",
+		RetryAfter: time.Minute,
+		Cause:      fmt.Errorf("provider %s: %w", p.ID, cause),
+	}
+}
+
+func expired() *session.Rejected {
+	return session.Reject(session.ReasonTokenExpired, "The access token has expired.", nil)
+}
+
+func invalid(cause error) *session.Rejected {
+	return session.Reject(session.ReasonTokenInvalid, "The access token is not valid.", cause)
+}
+
+// quote prints audiences for the log, bounded.
+func quote(list []string) string {
+	const most = 200
+	s := fmt.Sprintf("%q", list[:min(len(list), 10)])
+	if len(s) > most || len(list) > 10 {
+		return s[:min(len(s), most)] + "..."
+	}
+	return s
+}
+
+// warnings keeps one warning from being repeated for every token that a stranger
+// sends.
+type warnings struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+// due says whether the warning was not given within the last minute.
+func (w *warnings) due(about string, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last, ok := w.last[about]; ok && now.Sub(last) < time.Minute {
+		return false
+	}
+	if w.last == nil {
+		w.last = make(map[string]time.Time)
+	}
+	w.last[about] = now
+	return true
+}

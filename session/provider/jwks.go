@@ -1,0 +1,116 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// The age of keys is what Cache-Control says, within these bounds.
+	minKeyAge     = 5 * time.Minute
+	defaultKeyAge = time.Hour
+	maxKeyAge     = 24 * time.Hour
+	// maxKeys bounds a key set.
+	maxKeys = 100
+)
+
+// keys is one fetched key set. It is not changed.
+type keys struct {
+	list []jose.JSONWebKey
+	// renew is when they are fetched again beside requests, expires when a request
+	// waits for that.
+	renew, expires time.Time
+}
+
+// finding is what a key set says of a signature.
+type finding int
+
+const (
+	unknownKey   finding = iota // no key has the token's key id, or it has none and no key fits
+	badSignature                // a key has the token's key id, and the signature is not by it
+	verified
+)
+
+// verify tries the keys that the header may mean. A key id that is known decides,
+// also where its key is for another algorithm: otherwise a token under a known key
+// id could make us fetch.
+func (k *keys) verify(jws *jose.JSONWebSignature) ([]byte, finding) {
+	h := jws.Signatures[0].Protected
+	found := unknownKey
+	for i := range k.list {
+		key := &k.list[i]
+		if h.KeyID != "" && key.KeyID != h.KeyID {
+			continue
+		}
+		if h.KeyID != "" {
+			found = badSignature
+		}
+		if key.Algorithm != "" && key.Algorithm != h.Algorithm {
+			continue
+		}
+		// The bare key: with a JWK go-jose would look at the header once more.
+		if payload, err := jws.Verify(key.Key); err == nil {
+			return payload, verified
+		}
+	}
+	return nil, found
+}
+
+// parseKeys reads a JWK set (RFC 7517 section 5). Keys that cannot verify a
+// signature, and kinds of key that are not known, are passed over; so are private
+// ones, with which anybody can sign. A set without any key is an answer: the
+// provider has withdrawn them all.
+func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
+	if _, err := parseReply(body); err != nil { // no member twice
+		return nil, err
+	}
+	var doc map[string]json.RawMessage // names exact, unlike those of a struct
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return nil, errors.New("the reply is not JSON")
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(doc["keys"], &list); err != nil || list == nil {
+		return nil, errors.New("key set has no list of keys")
+	}
+	if len(list) > maxKeys {
+		return nil, fmt.Errorf("key set has %d keys, more than %d", len(list), maxKeys)
+	}
+	usable := make([]jose.JSONWebKey, 0, len(list))
+	for _, raw := range list {
+		var k jose.JSONWebKey
+		if k.UnmarshalJSON(raw) != nil || k.Use != "" && k.Use != "sig" || !k.IsPublic() || !k.Valid() {
+			continue
+		}
+		usable = append(usable, k)
+	}
+	return usable, nil
+}
+
+// keyAge reads Cache-Control (RFC 9111 section 5.2.2).
+func keyAge(h http.Header) time.Duration {
+	age := defaultKeyAge
+	for _, d := range strings.Split(strings.ToLower(strings.Join(h.Values("Cache-Control"), ",")), ",") {
+		d = strings.TrimSpace(d)
+		if d == "no-store" || d == "no-cache" {
+			return minKeyAge
+		}
+		v, ok := strings.CutPrefix(d, "max-age=")
+		if !ok {
+			continue
+		}
+		// A number beyond all bounds counts as the largest (section 1.2.2).
+		if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+			age = time.Duration(n) * time.Second
+		} else if errors.Is(err, strconv.ErrRange) {
+			age = maxKeyAge
+		}
+	}
+	return min(max(age, minKeyAge), maxKeyAge)
+}

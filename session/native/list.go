@@ -1,0 +1,79 @@
+package native
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session/provider"
+)
+
+// patience is how long the list waits for providers that are not known yet. A
+// program that gets no endpoints asks the issuer itself; one that gets no list gives
+// up.
+const patience = 2 * time.Second
+
+// offer is what a native program needs to get a token from a provider.
+type offer struct {
+	ID          string   `json:"id"`
+	Name        string   `json:"name"`
+	Issuer      string   `json:"issuer"`
+	ClientID    string   `json:"client_id,omitempty"`
+	Scopes      []string `json:"scopes"`
+	RedirectURI string   `json:"redirect_uri,omitempty"`
+	Style       style    `json:"style"`
+	Endpoints   *ends    `json:"endpoints,omitempty"`
+}
+
+type style struct {
+	Logo      string `json:"logo,omitempty"`
+	Color     string `json:"color,omitempty"`
+	ColorDark string `json:"color_dark,omitempty"`
+}
+
+type ends struct {
+	Authorization string `json:"authorization"`
+	Token         string `json:"token"`
+}
+
+// List serves the providers with the client that native programs are to use: the
+// first of the provider's further clients, else its own.
+func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
+	if !h.readOnly(w, r) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), cmp.Or(h.wait, patience))
+	defer cancel()
+	list := make([]offer, len(h.Providers))
+	var all sync.WaitGroup
+	for i, p := range h.Providers {
+		// Side by side: one that sleeps must not use up the others' time.
+		all.Go(func() { list[i] = offerOf(ctx, p) })
+	}
+	all.Wait()
+	h.Answers.JSON(w, r, http.StatusOK, list)
+}
+
+func offerOf(ctx context.Context, p *provider.Provider) offer {
+	client, redirectURI := p.Client, p.RedirectURI
+	if len(p.Clients) > 0 {
+		client = p.Clients[0]
+		redirectURI = client.RedirectURI // the provider's own is not registered for it
+	}
+	if client.ID == "" {
+		redirectURI = "" // bearer tokens alone: there is no client to use it with
+	}
+	o := offer{
+		ID: p.ID, Name: p.Name, Issuer: p.Issuer, ClientID: client.ID, Scopes: client.Scopes,
+		RedirectURI: redirectURI, Style: style{p.Logo, p.Color, p.ColorDark},
+	}
+	if len(o.Scopes) == 0 {
+		o.Scopes = append([]string{}, p.Scopes...) // [] rather than null
+	}
+	if md, err := p.Metadata(ctx); err == nil {
+		o.Endpoints = &ends{md.AuthorizationEndpoint, md.TokenEndpoint}
+	}
+	return o
+}

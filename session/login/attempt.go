@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,9 +17,15 @@ import (
 const (
 	// attemptLife is how long a person may take to sign in.
 	attemptLife = 15 * time.Minute
-	// maxAttempts bounds the attempt cookies that a browser keeps; the oldest go
-	// first. Each is at most a few kilobytes, and header lines are bounded.
-	maxAttempts = 5
+	// maxAttempts bounds the attempt cookies that a browser keeps, and
+	// maxAttemptBytes their size; the oldest go first. All cookies of a site travel
+	// in one header line, and many servers refuse one beyond 8 KiB: a page that
+	// opens sign-in after sign-in must not lock anybody out.
+	maxAttempts     = 5
+	maxAttemptBytes = 6 << 10
+	// maxForgotten bounds the cookies that one response deletes; the next response
+	// deletes more. Servers in front have a limit for response headers, too.
+	maxForgotten = 16
 	// attemptLabel separates these seals from all others made with the same key.
 	attemptLabel = "login attempt v1"
 )
@@ -33,7 +41,11 @@ type attempt struct {
 	Begun    time.Time `json:"t"`
 }
 
-var errAttempt = errors.New("attempt")
+// Why there is no attempt for a callback.
+var (
+	errNoAttempt   = errors.New("no cookie of an attempt fits state")
+	errAttemptOver = errors.New("the attempt took longer than " + attemptLife.String())
+)
 
 // newAttempt makes an attempt whose state, nonce and verifier have at least 128
 // random bits each (RFC 6819 section 5.1.4.2.2).
@@ -53,19 +65,33 @@ func (h *Handler) cookieOf(state string) string {
 
 // remember sets the attempt's cookie and lets stale ones go.
 func (h *Handler) remember(w http.ResponseWriter, r *http.Request, a attempt) error {
-	h.tidy(w, r)
-	data, err := json.Marshal(a)
+	name := h.cookieOf(a.State)
+	box, err := h.seal(name, a)
 	if err != nil {
 		return err
 	}
-	name := h.cookieOf(a.State)
-	box := h.Sealer.SealText(attemptLabel, data, []byte(name))
+	h.tidy(w, r, len(name)+len(box))
 	http.SetCookie(w, h.cookie(name, box, int(attemptLife/time.Second)))
 	return nil
 }
 
+// seal makes the value of an attempt's cookie. With the longest place to return to
+// it is still below the 4096 bytes beyond which browsers drop a cookie, because
+// "&" stays one byte (RFC 6265 section 6.1).
+func (h *Handler) seal(name string, a attempt) (string, error) {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(a); err != nil {
+		return "", err
+	}
+	return h.Sealer.SealText(attemptLabel, plain.Bytes(), []byte(name)), nil
+}
+
 // recall finds the attempt that a callback's state belongs to, in the cookie that
-// the same browser was given.
+// the same browser was given. The cookie of an attempt at another provider is none:
+// an answer must come to the callback of the provider that was asked (RFC 9700
+// section 4.4.2).
 func (h *Handler) recall(r *http.Request, providerID, state string) (attempt, error) {
 	name := h.cookieOf(state)
 	for _, c := range r.CookiesNamed(name) {
@@ -74,11 +100,14 @@ func (h *Handler) recall(r *http.Request, providerID, state string) (attempt, er
 			continue
 		}
 		if h.over(a) {
-			return attempt{}, errors.New("it took longer than " + attemptLife.String())
+			return attempt{}, errAttemptOver
 		}
+		// The rules for places may have become stricter since: an update, a changed
+		// public_url.
+		a.ReturnTo = h.returnTo(a.ReturnTo)
 		return a, nil
 	}
-	return attempt{}, errAttempt
+	return attempt{}, errNoAttempt
 }
 
 func (h *Handler) open(c *http.Cookie) (attempt, error) {
@@ -100,34 +129,43 @@ func (h *Handler) forget(w http.ResponseWriter, name string) {
 	http.SetCookie(w, h.cookie(name, "", -1))
 }
 
-// tidy removes attempts that are over or unreadable, and the oldest when there
-// are too many.
-func (h *Handler) tidy(w http.ResponseWriter, r *http.Request) {
-	type kept struct {
-		name  string
-		begun time.Time
+// kept is an attempt that a browser still has the cookie of.
+type kept struct {
+	name  string
+	size  int
+	begun time.Time
+}
+
+// tidy removes attempts that are over or unreadable, and the oldest while there is
+// no room for one more of that size.
+func (h *Handler) tidy(w http.ResponseWriter, r *http.Request, size int) {
+	live, stale := h.attempts(r)
+	slices.SortStableFunc(live, func(a, b kept) int { return a.begun.Compare(b.begun) })
+	for _, k := range live {
+		size += k.size
 	}
-	var live []kept
+	for len(live) >= maxAttempts || size > maxAttemptBytes && len(live) > 0 {
+		stale, size, live = append(stale, live[0].name), size-live[0].size, live[1:]
+	}
+	for _, name := range stale[:min(len(stale), maxForgotten)] {
+		h.forget(w, name)
+	}
+}
+
+// attempts sorts the attempt cookies of a request into those that are still good
+// and the names of the others, each name once.
+func (h *Handler) attempts(r *http.Request) (live []kept, stale []string) {
 	for _, c := range r.Cookies() {
 		if !strings.HasPrefix(c.Name, h.Cookies.AttemptPrefix) {
 			continue
 		}
 		if a, err := h.open(c); err == nil && !h.over(a) {
-			live = append(live, kept{c.Name, a.Begun})
-			continue
+			live = append(live, kept{c.Name, len(c.Name) + len(c.Value), a.Begun})
+		} else if !slices.Contains(stale, c.Name) {
+			stale = append(stale, c.Name)
 		}
-		h.forget(w, c.Name)
 	}
-	for len(live) >= maxAttempts {
-		oldest := 0
-		for i := range live {
-			if live[i].begun.Before(live[oldest].begun) {
-				oldest = i
-			}
-		}
-		h.forget(w, live[oldest].name)
-		live = append(live[:oldest], live[oldest+1:]...)
-	}
+	return live, stale
 }
 
 // cookie is an attempt's cookie. It is Lax whatever the session's cookie is: the

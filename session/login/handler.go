@@ -41,6 +41,10 @@ type Config struct {
 	Endpoints string
 	// CallbackPaths maps a configured callback_path to its provider's id.
 	CallbackPaths map[string]string
+	// StrictCookie says that the session cookie is SameSite=Strict. Browsers do not
+	// send such a cookie along a redirect that another site began, so signing in
+	// ends on a page that goes on by itself instead of in a redirect.
+	StrictCookie bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives what went wrong with attempts; nil discards it.
@@ -50,8 +54,19 @@ type Config struct {
 // Handler serves the pages. It is safe for concurrent use.
 type Handler struct {
 	Config
-	crossOrigin *http.CrossOriginProtection
+	// origin is PublicURL's scheme and host as browsers write them, host the host
+	// without port.
+	origin, host string
+	crossOrigin  *http.CrossOriginProtection
 }
+
+// The reason words that are not about credentials.
+const (
+	reasonNoRoute    = "no-route"
+	reasonMethod     = "method"
+	reasonBadTarget  = "bad-target"
+	reasonNotAllowed = "not-allowed"
+)
 
 // New makes a handler.
 func New(c Config) *Handler {
@@ -61,7 +76,20 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{Config: c, crossOrigin: http.NewCrossOriginProtection()}
+	return &Handler{
+		Config: c, origin: originOf(c.PublicURL), host: strings.ToLower(c.PublicURL.Hostname()),
+		crossOrigin: http.NewCrossOriginProtection(),
+	}
+}
+
+// originOf writes a URL's origin as browsers do: in lower case, without the port
+// that the scheme has anyway (RFC 6454 section 6.2).
+func originOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
+		host = strings.TrimSuffix(host, ":"+u.Port())
+	}
+	return u.Scheme + "://" + host
 }
 
 // ServeHTTP serves the pages below Endpoints and the configured callback paths.
@@ -110,7 +138,7 @@ func (h *Handler) only(w http.ResponseWriter, r *http.Request, page http.Handler
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
 	h.Answers.Refuse(w, r, http.StatusMethodNotAllowed,
-		answer.Problem{Code: "method", Detail: "This page takes " + strings.Join(methods, ", ") + " only."},
+		answer.Problem{Code: reasonMethod, Detail: "This page takes " + strings.Join(methods, ", ") + " only."},
 		answer.Content{Title: "Method not allowed", Text: []string{"This page cannot be used in this way."}})
 }
 
@@ -128,19 +156,17 @@ func (h *Handler) withProvider(id string, page func(http.ResponseWriter, *http.R
 
 func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {
 	h.Answers.Refuse(w, r, http.StatusNotFound,
-		answer.Problem{Code: "no-route", Detail: "There is no such page."},
+		answer.Problem{Code: reasonNoRoute, Detail: "There is no such page."},
 		answer.Content{Title: "Not found", Text: []string{"There is no such page."}})
 }
 
-// elsewhere sends a request for another host's page to public_url, the only place
-// where people sign in, and says whether it did.
-func (h *Handler) elsewhere(w http.ResponseWriter, r *http.Request) bool {
-	if hostOf(r) == h.PublicURL.Hostname() {
+// elsewhere sends a request for another host's page to the same page of
+// public_url's, the only place where people sign in, and says whether it did.
+func (h *Handler) elsewhere(w http.ResponseWriter, r *http.Request, page string) bool {
+	if hostOf(r) == h.host {
 		return false
 	}
-	to := *h.PublicURL
-	to.Path, to.RawQuery = r.URL.Path, r.URL.RawQuery
-	h.Answers.Redirect(w, r, http.StatusSeeOther, to.String())
+	h.Answers.Redirect(w, r, http.StatusFound, h.destination(page))
 	return true
 }
 

@@ -6,12 +6,12 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
+	"github.com/claimproxy/claimproxy/session/provider"
 )
 
 // whoAmI is the JSON form of "me". No token is in it: a page's script may read
@@ -56,12 +56,9 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, err error) {
-	var u *session.Unavailable
-	if errors.As(err, &u) {
-		w.Header().Set("Retry-After", strconv.Itoa(u.Seconds()))
-		h.Answers.Refuse(w, r, http.StatusServiceUnavailable,
-			answer.Problem{Code: string(u.Reason), Detail: u.Sentence},
-			answer.Content{Title: "Not possible right now", Text: []string{u.Sentence}})
+	if unknown(err) {
+		h.unavailable(w, r, storeFailed("Who you are cannot be looked up right now. Please try again in a moment.", err),
+			answer.Action{Label: "Try again", URL: h.link("me")})
 		return
 	}
 	signIn := h.link("sign-in", "return_to", h.link("me"))
@@ -79,10 +76,18 @@ func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, err error) {
 func (h *Handler) providerName(id string) string {
 	for _, p := range h.Providers {
 		if p.ID == id {
-			return p.Name
+			return nameAt(p)
 		}
 	}
 	return id
+}
+
+// nameAt is what to call a provider on a page.
+func nameAt(p *provider.Provider) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.ID
 }
 
 // nameOf is what to call a person on a page.

@@ -1,9 +1,10 @@
 package login
 
 import (
-	"log/slog"
+	"errors"
 	"net/http"
 
+	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
 )
 
@@ -16,25 +17,26 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := h.crossOrigin.Check(r); err != nil {
 		h.Answers.Refuse(w, r, http.StatusForbidden,
-			answer.Problem{Code: "not-allowed", Detail: "Signing out must be asked for on this site itself."},
+			answer.Problem{Code: reasonNotAllowed, Detail: "Signing out must be asked for on this site itself."},
 			answer.Content{Title: "Not signed out", Text: []string{"Signing out must be asked for on this site itself."},
 				Actions: []answer.Action{{Label: "Go to the sign-out page", URL: h.link("sign-out")}}})
 		return
 	}
 	if err := h.Sessions.End(w, r); err != nil {
-		h.log(r.Context(), slog.LevelError, w, "ending a session failed", "error", err)
-		w.Header().Set("Retry-After", "5")
-		h.Answers.Refuse(w, r, http.StatusServiceUnavailable,
-			answer.Problem{Code: "store-unavailable", Detail: "Signing out did not work. Please try again in a moment."},
-			answer.Content{Title: "You are still signed in", Text: []string{"Signing out did not work. Please try again in a moment."},
-				Actions: []answer.Action{{Label: "Try again", URL: h.link("sign-out")}}})
+		h.unavailable(w, r, storeFailed("Signing out did not work: you are still signed in. Please try again in a moment.", err), h.signOutAgain())
 		return
 	}
+	// 303 makes a GET of the POST (RFC 9110 section 15.4.4).
 	h.Answers.Redirect(w, r, http.StatusSeeOther, h.link("sign-out"))
 }
 
 func (h *Handler) signOutPage(w http.ResponseWriter, r *http.Request) {
 	id, err := h.Sessions.Identify(r)
+	if unknown(err) {
+		// Whoever reads "you are signed out" leaves the desk.
+		h.unavailable(w, r, storeFailed("Whether you are signed in cannot be looked up right now. Please try again in a moment.", err), h.signOutAgain())
+		return
+	}
 	if err != nil {
 		h.Answers.Page(w, r, http.StatusOK, answer.Content{
 			Title:   "You are signed out",
@@ -48,4 +50,25 @@ func (h *Handler) signOutPage(w http.ResponseWriter, r *http.Request) {
 		Text:    []string{"You are signed in as " + nameOf(id) + "."},
 		Actions: []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Post: true}},
 	})
+}
+
+func (h *Handler) signOutAgain() answer.Action {
+	return answer.Action{Label: "Try again", URL: h.link("sign-out")}
+}
+
+// unknown says whether an error of Identify leaves open who is signed in: it is
+// neither "nobody" nor "a session that is over".
+func unknown(err error) bool {
+	var rejected *session.Rejected
+	return err != nil && !errors.Is(err, session.ErrNoCredentials) && !errors.As(err, &rejected)
+}
+
+// storeFailed is the outcome for a failure of Sessions: its own, when it says
+// "cannot know now", else a fault of ours, which is treated alike.
+func storeFailed(sentence string, err error) error {
+	var u *session.Unavailable
+	if errors.As(err, &u) {
+		return err
+	}
+	return &session.Unavailable{Reason: session.ReasonStoreUnavailable, Sentence: sentence, Cause: err}
 }

@@ -14,62 +14,79 @@ import (
 // signIn shows a button for each provider. With one provider there is nothing to
 // choose.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
-	if h.elsewhere(w, r) {
+	asked := h.asked(r)
+	if h.elsewhere(w, r, h.link("sign-in", asked...)) {
 		return
 	}
-	place := h.returnTo(r.URL.Query().Get("return_to"))
-	pairs := []string{"return_to", place}
-	if r.URL.Query().Has("switch") {
-		pairs = append(pairs, "switch", "true")
-	}
-	if len(h.Providers) == 1 {
-		h.Answers.Redirect(w, r, http.StatusSeeOther, h.destination(h.link("start/"+h.Providers[0].ID, pairs...)))
+	switch len(h.Providers) {
+	case 0:
+		h.Answers.Refuse(w, r, http.StatusNotFound,
+			answer.Problem{Code: reasonNoRoute, Detail: "Nobody can sign in here with a browser."},
+			answer.Content{Title: "Not found", Text: []string{"Nobody can sign in here with a browser."}})
+		return
+	case 1:
+		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+h.Providers[0].ID, asked...)))
 		return
 	}
 	c := answer.Content{Title: "Sign in", Text: []string{"Choose where to sign in."}}
 	for _, p := range h.Providers {
 		c.Actions = append(c.Actions, answer.Action{
-			Label: p.Name, URL: h.link("start/"+p.ID, pairs...), Logo: p.Logo, Color: p.Color, ColorDark: p.ColorDark,
+			Label: nameAt(p), URL: h.link("start/"+p.ID, asked...), Logo: p.Logo, Color: p.Color, ColorDark: p.ColorDark,
 		})
 	}
 	h.Answers.Page(w, r, http.StatusOK, c)
 }
 
+// asked is what a request for signing in says, as pairs for link: where to go
+// afterwards, made safe, and whether it is to be as somebody else.
+func (h *Handler) asked(r *http.Request) []string {
+	q := r.URL.Query()
+	pairs := []string{"return_to", h.returnTo(q.Get("return_to"))}
+	if q.Has("switch") {
+		pairs = append(pairs, "switch", "true")
+	}
+	return pairs
+}
+
 // start begins the authorization code flow at a provider.
 func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Provider) {
-	if h.elsewhere(w, r) {
+	if h.elsewhere(w, r, h.link("start/"+p.ID, h.asked(r)...)) {
 		return
 	}
-	a := newAttempt(p.ID, h.returnTo(r.URL.Query().Get("return_to")), h.Now())
+	q := r.URL.Query()
+	a := newAttempt(p.ID, h.returnTo(q.Get("return_to")), h.Now())
 	to, err := p.AuthorizationURL(r.Context(), provider.AuthorizationRequest{
 		State: a.State, Nonce: a.Nonce, Verifier: a.Verifier,
 		// "Sign in as somebody else" must not end with the same person at once.
-		Again: r.URL.Query().Has("switch"),
+		Again: q.Has("switch"),
 	})
+	if err == nil {
+		err = h.remember(w, r, a)
+	}
 	if err != nil {
-		h.unavailable(w, r, p, a.ReturnTo, err)
+		h.unavailable(w, r, err, h.again(p, a.ReturnTo), "provider", p.ID)
 		return
 	}
-	if err := h.remember(w, r, a); err != nil {
-		h.unavailable(w, r, p, a.ReturnTo, err)
-		return
-	}
-	h.Answers.Redirect(w, r, http.StatusSeeOther, to)
+	h.Answers.Redirect(w, r, http.StatusFound, to)
 }
 
-// unavailable shows that signing in is not possible now and offers to try again.
-func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, p *provider.Provider, place string, err error) {
-	if r.Context().Err() != nil {
-		return // the person has left
+// unavailable shows that something cannot be done now and offers to try again.
+// about goes into the log.
+func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, err error, again answer.Action, about ...any) {
+	u := &session.Unavailable{
+		Reason:   session.ReasonProviderUnavailable,
+		Sentence: "This is not possible right now. Please try again in a moment.",
 	}
-	sentence := "Signing in is not possible right now. Please try again in a moment."
-	u := &session.Unavailable{Reason: session.ReasonProviderUnavailable, Sentence: sentence}
 	errors.As(err, &u)
-	h.log(r.Context(), slog.LevelWarn, w, "signing in is not possible", "provider", p.ID, "reason", string(u.Reason), "error", err)
+	level := slog.LevelWarn
+	if r.Context().Err() != nil {
+		level = slog.LevelDebug // the person has left, and that is all
+	}
+	h.log(r.Context(), level, w, "not possible right now", append(about, "reason", string(u.Reason), "error", err)...)
 	w.Header().Set("Retry-After", strconv.Itoa(u.Seconds()))
 	h.Answers.Refuse(w, r, http.StatusServiceUnavailable,
 		answer.Problem{Code: string(u.Reason), Detail: u.Sentence},
-		answer.Content{Title: "Not possible right now", Text: []string{u.Sentence}, Actions: []answer.Action{h.again(p, place)}})
+		answer.Content{Title: "Not possible right now", Text: []string{u.Sentence}, Actions: []answer.Action{again}})
 }
 
 // again is the button that starts over.

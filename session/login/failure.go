@@ -1,0 +1,84 @@
+package login
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/claimproxy/claimproxy/session"
+	"github.com/claimproxy/claimproxy/session/answer"
+	"github.com/claimproxy/claimproxy/session/provider"
+)
+
+// failure is why a callback did not end in a session.
+type failure struct {
+	status   int
+	reason   session.Reason
+	title    string
+	sentence string
+	cause    error // for the log
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("%s: %s: %v", f.reason, f.sentence, f.cause) }
+
+// Unwrap returns the cause.
+func (f *failure) Unwrap() error { return f.cause }
+
+// refuse makes a failure that starting over may mend.
+func refuse(reason session.Reason, sentence string, cause error) *failure {
+	return &failure{http.StatusBadRequest, reason, "Signing in did not work", sentence, cause}
+}
+
+// notVerified tells a bad ID token from one that cannot be checked now.
+func notVerified(err error) error {
+	var u *session.Unavailable
+	switch {
+	case errors.As(err, &u):
+		return u
+	case errors.Is(err, provider.ErrExpired):
+		return refuse(session.ReasonTokenExpired, "The provider's proof of who you are had already expired. Its clock and the one here may differ.", err)
+	case errors.Is(err, provider.ErrNotYet):
+		return refuse(session.ReasonTokenInvalid, "The provider's proof of who you are is not valid yet. Its clock and the one here may differ.", err)
+	}
+	return refuse(session.ReasonTokenInvalid, "The provider's proof of who you are cannot be trusted.", err)
+}
+
+// providerError explains an error response (RFC 6749 section 4.1.2.1, OpenID
+// Connect Core section 3.1.2.6). The provider's own description is not shown:
+// anybody can write one into a link.
+func providerError(p *provider.Provider, code string) error {
+	cause := fmt.Errorf("the provider answered %q", provider.CleanCode(code))
+	switch code {
+	case "access_denied":
+		return &failure{http.StatusForbidden, reasonNotAllowed, "Signing in was declined",
+			nameAt(p) + " says that access was declined. If that was not you, ask whoever runs it.", cause}
+	case "login_required", "interaction_required", "account_selection_required", "consent_required":
+		return refuse(session.ReasonNoCredentials, nameAt(p)+" wants you to sign in there first. Please start again.", cause)
+	case "server_error", "temporarily_unavailable":
+		return &session.Unavailable{Reason: session.ReasonProviderUnavailable, Cause: cause,
+			Sentence: nameAt(p) + " cannot sign people in right now. Please try again in a moment."}
+	}
+	return refuse(session.ReasonNoCredentials, nameAt(p)+" could not sign you in. If this happens again, tell whoever runs this service.", cause)
+}
+
+// failed ends a callback on a page that says what to do. place is where the attempt
+// was to lead; it is empty when there is no attempt.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p *provider.Provider, place string, err error) {
+	if place == "" {
+		place = "/"
+	}
+	var f *failure
+	if !errors.As(err, &f) {
+		h.unavailable(w, r, err, h.again(p, place), "provider", p.ID)
+		return
+	}
+	h.log(r.Context(), slog.LevelWarn, w, "signing in failed", "provider", p.ID, "reason", string(f.reason), "error", f.cause)
+	c := answer.Content{Title: f.title, Text: []string{f.sentence}, Actions: []answer.Action{h.again(p, place)}}
+	if _, err := h.Sessions.Identify(r); err == nil {
+		// The back button, a reload, an old tab: the person is signed in already.
+		c.Text = append(c.Text, "You are signed in already, so you can also simply go on.")
+		c.Actions = append([]answer.Action{{Label: "Go on", URL: place}}, c.Actions...)
+	}
+	h.Answers.Refuse(w, r, f.status, answer.Problem{Code: string(f.reason), Detail: f.sentence}, c)
+}

@@ -66,7 +66,7 @@ func TestCheckAndServeRefuseABrokenFile(t *testing.T) {
 		{"a policy that does not exist", "allow: signed-in", "allow: singed-in", "singed-in"},
 		{"a secret whose file is not there", "{{.Dir}}/client-secret", "{{.Dir}}/no-such-file", "no-such-file"},
 		{"a duration that is none", "idle: 8h", "idle: 8 hours", "8 hours"},
-		{"no YAML", "routes:", "routes: [", "line"},
+		{"no YAML", "routes:", "routes: [", "YAML"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

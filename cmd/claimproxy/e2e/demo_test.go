@@ -71,7 +71,7 @@ func TestTheDemoWorksAsItPrintsInABrowser(t *testing.T) {
 		t.Fatalf("no page to pick a person from:\n%s", clip(page.body))
 		return nil
 	}
-	pick("ada").wantStatus(t, http.StatusOK).wantText(t, "Ada")
+	pick("ada").wantStatus(t, http.StatusOK).wantText(t, "Hello, ada.")
 	b.fetch(http.MethodGet, open+"analytics/products").wantStatus(t, http.StatusOK).wantText(t, "org.kde.")
 	b.fetch(http.MethodPost, open+"admin/products").wantProblem(t, http.StatusForbidden, "not-allowed")
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,14 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(scratch)
 	defer stopShared()
+	flag.Parse()
+	if asked := flag.Lookup("test.parallel"); asked.Value.String() == asked.DefValue {
+		// These tests wait for programs and clocks far more than they compute.
+		if err := asked.Value.Set("6"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	return m.Run()
 }
 

@@ -18,8 +18,8 @@ func (s setup) jwt() bool { return s.resource != "" }
 
 var setups = []setup{
 	{name: "Doorkeeper", shared: sharedDoorkeeper, fresh: newDoorkeeper},
-	{name: "oidc-provider, opaque tokens", shared: sharedOIDCProvider, fresh: newOIDCProvider},
-	{name: "oidc-provider, JWT tokens", shared: sharedOIDCProvider, fresh: newOIDCProvider, resource: telemetryAPI},
+	{name: "oidc-provider with opaque tokens", shared: sharedOIDCProvider, fresh: newOIDCProvider},
+	{name: "oidc-provider with JWT tokens", shared: sharedOIDCProvider, fresh: newOIDCProvider, resource: telemetryAPI},
 }
 
 // eachSetup runs a test for every setup.

@@ -249,11 +249,15 @@ func TestASessionEndsWhenItsLifetimeIsOver(t *testing.T) {
 	s.start()
 	b := s.browser()
 	b.signIn(s.url+"/recorder/", s.idp, people()["alice"]).wantStatus(t, http.StatusOK)
+	// A browser lets the cookie go when its time is over; a copy does not.
+	copied := withCookie(t, s.url, s.sessionCookie(b))
 	var last *answer
 	eventually(t, soon, "the session ends", func() bool {
-		last = b.fetch(http.MethodGet, s.url+"/recorder/")
+		last = copied.fetch(http.MethodGet, s.url+"/recorder/")
 		return last.status != http.StatusOK
 	})
 	last.wantProblem(t, http.StatusUnauthorized, "session-expired")
-	b.visit(s.url+"/recorder/").wantStatus(t, http.StatusFound)
+	for _, b := range []*browser{b, copied} {
+		b.visit(s.url+"/recorder/").wantStatus(t, http.StatusFound)
+	}
 }

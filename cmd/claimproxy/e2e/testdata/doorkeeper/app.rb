@@ -28,7 +28,7 @@ def kept(name)
   File.read(path)
 end
 
-ENV['DATABASE_URL'] = "sqlite3:#{File.join(STATE, 'db.sqlite3')}?pool=32&timeout=10000"
+ENV['DATABASE_URL'] = "sqlite3:#{File.join(STATE, 'db.sqlite3')}?pool=32"
 SIGNING_KEY = kept('signing_key.pem') { OpenSSL::PKey::RSA.new(2048).to_pem }
 SECRET_BASE = kept('secret_key_base') { SecureRandom.hex(64) }
 
@@ -51,15 +51,26 @@ end
 
 # sqlite has no row locks. Taking the write lock when a transaction begins makes Doorkeeper's
 # "lock the row, then look whether it is revoked" behave as it does on GitLab's PostgreSQL.
-module ImmediateTransactions
+#
+# Who waits for the lock sleeps in Ruby: sqlite's own waiting would keep all other threads of
+# this process from running, the one that holds the lock among them.
+module OneWriter
   def begin_db_transaction
     log('begin immediate transaction', 'TRANSACTION') { @connection.execute('begin immediate transaction') }
+  end
+
+  def configure_connection
+    super
+    @connection.busy_handler do |count|
+      sleep(0.002)
+      count < 10_000
+    end
   end
 end
 
 ActiveSupport.on_load(:active_record) do
   require 'active_record/connection_adapters/sqlite3_adapter'
-  ActiveRecord::ConnectionAdapters::SQLite3Adapter.prepend(ImmediateTransactions)
+  ActiveRecord::ConnectionAdapters::SQLite3Adapter.prepend(OneWriter)
 end
 
 class User < ActiveRecord::Base

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -60,10 +61,11 @@ func TestAProviderThatRefusesIsExplained(t *testing.T) {
 		"unauthorized_client":                 {http.StatusBadRequest, "no-credentials", "could not sign you in"},
 		"<script>alert('evil')</script>":      {http.StatusBadRequest, "no-credentials", "could not sign you in"},
 		"evil\r\nSet-Cookie: evil=1":          {http.StatusBadRequest, "no-credentials", "could not sign you in"},
+		strings.Repeat("evil", 1000):          {http.StatusBadRequest, "no-credentials", "could not sign you in"},
 		"evil %s%n {{.}} ${jndi:ldap://evil}": {http.StatusBadRequest, "no-credentials", "could not sign you in"},
 	}
 	for errorCode, want := range tests {
-		t.Run(url.PathEscape(errorCode), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%.30q", errorCode), func(t *testing.T) {
 			s := newSite(t)
 			s.idp.Override(devprovider.Authorization, func(w http.ResponseWriter, r *http.Request) {
 				q := url.Values{
@@ -74,8 +76,8 @@ func TestAProviderThatRefusesIsExplained(t *testing.T) {
 			})
 			s.wantOutcome(want)
 			s.wantUntouched()
-			if strings.Contains(s.logs.String(), "call +49") {
-				t.Error("the log repeats error_description")
+			if logs := s.logs.String(); strings.Contains(logs, "call +49") || strings.Contains(logs, strings.Repeat("evil", 20)) {
+				t.Error("the log repeats error_description, or an error at any length")
 			}
 		})
 	}
@@ -119,6 +121,7 @@ func TestABadIDTokenOpensNoSession(t *testing.T) {
 			s.wantOutcome(test.want)
 		})
 	}
+	noIDToken := map[string]bool{"no ID token": true, "an empty ID token": true, "an object": true}
 	for name, change := range map[string]func(map[string]any){
 		"no ID token":         drop("id_token"),
 		"an empty ID token":   set("id_token", ""),
@@ -145,6 +148,9 @@ func TestABadIDTokenOpensNoSession(t *testing.T) {
 				p = b.open(b.visit("/wanted").String())
 			}
 			b.wantHelp(p, http.StatusBadRequest).wantNo("evil")
+			if missing := strings.Contains(p.body, "did not say who you are"); missing != noIDToken[name] {
+				t.Errorf("the page says that there was none: %v", missing)
+			}
 			if got := b.me(); got != "" {
 				t.Errorf("%q is signed in", got)
 			}

@@ -21,6 +21,7 @@ func (h *Handler) returnTo(value string) string {
 	if rest, ok := strings.CutPrefix(value, h.origin); ok {
 		value = rest
 	}
+	value, _, _ = strings.Cut(value, "#") // of no use to a server
 	path, query, hasQuery := strings.Cut(value, "?")
 	if !h.landing(path) {
 		return "/"
@@ -29,7 +30,7 @@ func (h *Handler) returnTo(value string) string {
 	if hasQuery {
 		place += "?" + encoded(query)
 	}
-	if !visible(value) || len(place) > maxReturnTo {
+	if len(place) > maxReturnTo {
 		return "/"
 	}
 	return place
@@ -51,10 +52,6 @@ func (h *Handler) landing(raw string) bool {
 	below := path == h.Endpoints || strings.HasPrefix(path, h.Endpoints+"/")
 	return (!below || path == h.Endpoints+"/me") && h.CallbackPaths[path] == ""
 }
-
-// visible says whether a text has no blank, no control character and no fragment,
-// which no browser sends along.
-func visible(s string) bool { return printable(s) && !strings.ContainsAny(s, " #") }
 
 // printable says whether a text has no control character of ASCII.
 func printable(s string) bool {

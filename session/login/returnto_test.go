@@ -84,6 +84,9 @@ func TestPlacesHereAreKept(t *testing.T) {
 		"/a%20b?c+d%20e":                         "/a%20b?c+d%20e",
 		"/a%23b%3Fc":                             "/a%23b%3Fc",
 		"/a%2Fb":                                 "/a%2Fb",
+		"/a b?c d":                               "/a%20b?c%20d",
+		"/app?a#section":                         "/app?a",
+		"/a?b\tc":                                "/a?b%09c",
 		"/~u/!$&'()*+,;=:@-._":                   "/~u/!$&'()*+,;=:@-._",
 		"/[a]?a[]=1":                             "/[a]?a[]=1",
 		`/explore?left={"q":"a|b"}`:              "/explore?left=%7B%22q%22:%22a%7Cb%22%7D",
@@ -99,11 +102,14 @@ func TestPlacesHereAreKept(t *testing.T) {
 			b.signIn(place).wantTo(s, want)
 		}
 	}
-	if got := s.returnTo("/" + strings.Repeat("x", maxReturnTo)); got != "/" {
-		t.Errorf("what is too long is kept: %.100q", got)
-	}
-	if got := s.returnTo(s.origin); got != "/" {
-		t.Errorf("the bare origin: got %q, want /", got)
+	// What the proxy would refuse, or what is nowhere, is not kept.
+	for _, place := range []string{
+		"", s.origin, "/" + strings.Repeat("x", maxReturnTo), "/" + strings.Repeat("{", maxReturnTo/2),
+		"/a/%09/b", "/a%00", "/a%7f", "/a\tb", "/a%0d%0ab", "/a/./b", "/a/%2e%2E/b", "/a//b", "/a%2f%2fb", `/a\b`, "/a%5Cb", "/a%zz", "a", "?a", "#a",
+	} {
+		if got := s.returnTo(place); got != "/" {
+			t.Errorf("%.100q: got %.100q, want /", place, got)
+		}
 	}
 }
 

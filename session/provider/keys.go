@@ -107,15 +107,17 @@ func (s *keySet) usable(ctx context.Context) (held *keys, looked bool, err error
 // the fetch that is under way. looked says whether either happened; the error is
 // that of the last fetch.
 func (s *keySet) renew(ctx context.Context) (looked bool, err error) {
+	if s.mayFetch() {
+		return true, s.flight.start(ctx, s.p, s.fetch).wait(ctx)
+	}
+	// Asked in this order: no fetch is allowed because one has begun, which is under
+	// way or has ended, and then snapshot has what it brought.
 	if r := s.flight.join(); r != nil {
 		return true, r.wait(ctx)
 	}
-	if !s.mayFetch() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return false, s.err
-	}
-	return true, s.flight.start(ctx, s.p, s.fetch).wait(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return false, s.err
 }
 
 func (s *keySet) snapshot() *keys {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"text/template"
 )
@@ -166,9 +167,19 @@ var crash = regexp.MustCompile(`(?m)^panic: |^goroutine \d+ \[|WARNING: DATA RAC
 // stop ends the program as a service manager does and looks at what it left.
 func (s *site) stop() {
 	s.t.Helper()
+	if err := s.process.signal(syscall.SIGTERM); err != nil {
+		s.t.Error(err)
+	}
+	s.ended()
+}
+
+// ended waits for the program, which has been asked to end, and looks at what it
+// left.
+func (s *site) ended() {
+	s.t.Helper()
 	p := s.process
 	s.process = nil
-	code, err := p.stop()
+	code, err := p.wait()
 	if err != nil {
 		s.t.Error(err)
 	} else if code != 0 {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -99,6 +100,21 @@ func TestAFileThatIsNotThereIsABadConfiguration(t *testing.T) {
 	got := runClaimproxy(t, t.TempDir(), "serve") // claimproxy.yaml of the working directory
 	if got.code != 78 || !strings.Contains(got.stderr, "claimproxy.yaml") {
 		t.Errorf("got exit code %d, want 78 and the file named\n%s", got.code, got.stderr)
+	}
+}
+
+func TestServeSaysWhichAddressIsTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := unstarted(t)
+	s.Listen = taken.Addr().String()
+	got := runClaimproxy(t, s.dir, "serve", "--config", s.writeConfig())
+	if got.code != 1 || !strings.Contains(got.stderr, s.Listen) {
+		t.Errorf("got exit code %d, want 1 and the address named\n%s", got.code, got.stderr)
 	}
 }
 

@@ -78,6 +78,11 @@ func (p *process) stop() (int, error) {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return -1, err
 	}
+	return p.wait()
+}
+
+// wait waits for a program that has been asked to end.
+func (p *process) wait() (int, error) {
 	select {
 	case <-p.ended:
 	case <-time.After(patience):

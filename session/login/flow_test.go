@@ -235,9 +235,11 @@ func TestAPlantedSessionIsNotTakenOver(t *testing.T) {
 func TestSigningInAsSomebodyElseAsksTheProviderForALogin(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
-	p := b.open("/.auth/sign-in?switch=true&return_to=/x").wantTo(s, "/.auth/start/invent?return_to=%2Fx&switch=true")
-	if got := b.follow(p).location().Query().Get("prompt"); got != "login" {
-		t.Errorf("got prompt %q, want login", got)
+	for prompt, want := range map[string]string{"select_account": "login", "login": "login", "none": "", "consent": "", "": "", "login none": ""} {
+		p := b.open("/.auth/sign-in?return_to=/x&prompt=" + url.QueryEscape(prompt)).want(http.StatusFound)
+		if got := b.follow(p).location().Query().Get("prompt"); got != want {
+			t.Errorf("%q: the provider is asked with prompt %q, want %q", prompt, got, want)
+		}
 	}
 }
 
@@ -275,17 +277,18 @@ func TestTheChooserEscapesNames(t *testing.T) {
 			Logo: `javascript:alert(1)`, Color: `red"><script>`,
 		}, {ID: "nameless", Issuer: "https://nameless.example", Client: provider.Client{ID: "web"}}}
 	})
-	p := s.browser().open("/.auth/sign-in?return_to=/x&switch").want(http.StatusOK,
+	p := s.browser().open("/.auth/sign-in?return_to=/x&prompt=select_account").want(http.StatusOK,
 		`&lt;script&gt;alert(&#34;a&#34;)&lt;/script&gt;`, `Other &amp; &#34;Sons&#34;`, `<span>nameless</span>`,
-		`href="/.auth/start/invent?return_to=%2Fx&amp;switch=true"`, `href="/.auth/start/other?return_to=%2Fx&amp;switch=true"`)
+		`href="/.auth/start/invent?prompt=select_account&amp;return_to=%2Fx"`, `href="/.auth/start/other?prompt=select_account&amp;return_to=%2Fx"`)
 	p.wantNo("<script", "javascript:")
 	if len(p.cookies) != 0 {
 		t.Error("the chooser sets cookies")
 	}
 }
 
+// TestNobodyCanSignInWhereNoProviderIs, or none that has a client here.
 func TestNobodyCanSignInWhereNoProviderIs(t *testing.T) {
-	s := newSite(t, func(set *setup) { set.noIdPs = true })
+	s := newSite(t, func(set *setup) { set.alter = func(c *provider.Config) { c.Client = provider.Client{} } })
 	b := s.browser()
 	b.open("/.auth/sign-in").want(http.StatusNotFound, "Nobody can sign in here")
 	b.open("/.auth/start/invent").want(http.StatusNotFound)
@@ -312,8 +315,8 @@ func TestOtherHostsAreSentToPublicURL(t *testing.T) {
 	s := newSite(t, func(set *setup) { set.publicU = "https://Telemetry.Example.org:443" })
 	b := s.browser()
 	for _, host := range []string{"other.example.org", "evil.example", "telemetry.example.org.evil.example", "127.0.0.1"} {
-		b.open("/.auth/sign-in?return_to=/x&switch=1", "Host: "+host).
-			wantTo(s, "https://telemetry.example.org/.auth/sign-in?return_to=%2Fx&switch=true")
+		b.open("/.auth/sign-in?return_to=/x&prompt=login", "Host: "+host).
+			wantTo(s, "https://telemetry.example.org/.auth/sign-in?prompt=select_account&return_to=%2Fx")
 		p := b.open("/.auth/start/invent?return_to=//evil.example&x=%0d%0aSet-Cookie:a=b", "Host: "+host).
 			wantTo(s, "https://telemetry.example.org/.auth/start/invent?return_to=%2F")
 		if len(p.cookies) != 0 {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,8 @@ type Sessions interface {
 
 // Config is what a Handler needs.
 type Config struct {
-	// Providers are those people can sign in at, in the order of the file.
+	// Providers are those people can sign in at, in the order of the file. One
+	// without a client id of its own is for bearer tokens alone and gets no button.
 	Providers []*provider.Provider
 	// Sessions begins and ends sessions.
 	Sessions Sessions
@@ -76,6 +78,7 @@ func New(c Config) *Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.Providers = slices.DeleteFunc(slices.Clone(c.Providers), func(p *provider.Provider) bool { return p.Client.ID == "" })
 	return &Handler{
 		Config: c, origin: originOf(c.PublicURL), host: strings.ToLower(c.PublicURL.Hostname()),
 		crossOrigin: http.NewCrossOriginProtection(),

@@ -14,7 +14,7 @@ const maxReturnTo = 2048
 // its query, or that same place written as an absolute URL. Whatever else it is,
 // a place of a stranger's choosing above all, becomes "/".
 //
-// The result is a path and query of RFC 3986. It is only ever used behind
+// The result is visible ASCII without a fragment. It is only ever used behind
 // public_url's origin, so that no reading of it, by whatever browser, can name
 // another host.
 func (h *Handler) returnTo(value string) string {

@@ -84,7 +84,6 @@ type setup struct {
 	config  Config
 	more    []provider.Config // beside "invent"
 	alter   func(*provider.Config)
-	noIdPs  bool
 	comeTo  string // callback path
 	publicU string // public_url where it is not the server's own address
 }
@@ -140,13 +139,11 @@ func newSite(t *testing.T, change ...func(*setup)) *site {
 		set.alter(&c)
 	}
 	var providers []*provider.Provider
-	if !set.noIdPs {
-		for _, c := range append([]provider.Config{c}, set.more...) {
-			c.Now, c.Log = s.clock.Now, log
-			p := provider.New(c)
-			t.Cleanup(p.Close)
-			providers = append(providers, p)
-		}
+	for _, c := range append([]provider.Config{c}, set.more...) {
+		c.Now, c.Log = s.clock.Now, log
+		p := provider.New(c)
+		t.Cleanup(p.Close)
+		providers = append(providers, p)
 	}
 
 	sealer, err := session.NewSealer([][]byte{[]byte(strings.Repeat("state secret ", 4))})

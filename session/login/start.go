@@ -40,12 +40,19 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 // asked is what a request for signing in says, as pairs for link: where to go
 // afterwards, made safe, and whether it is to be as somebody else.
 func (h *Handler) asked(r *http.Request) []string {
-	q := r.URL.Query()
-	pairs := []string{"return_to", h.returnTo(q.Get("return_to"))}
-	if q.Has("switch") {
-		pairs = append(pairs, "switch", "true")
+	pairs := []string{"return_to", h.returnTo(r.URL.Query().Get("return_to"))}
+	if asSomebodyElse(r) {
+		pairs = append(pairs, "prompt", "select_account")
 	}
 	return pairs
+}
+
+// asSomebodyElse says whether a person asked for another account than the one that
+// the provider still knows. Other values of prompt are passed over: prompt=none in
+// a link would make a sign-in that nobody sees.
+func asSomebodyElse(r *http.Request) bool {
+	prompt := r.URL.Query().Get("prompt")
+	return prompt == "select_account" || prompt == "login"
 }
 
 // start begins the authorization code flow at a provider.
@@ -53,12 +60,12 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Prov
 	if h.elsewhere(w, r, h.link("start/"+p.ID, h.asked(r)...)) {
 		return
 	}
-	q := r.URL.Query()
-	a := newAttempt(p.ID, h.returnTo(q.Get("return_to")), h.Now())
+	a := newAttempt(p.ID, h.returnTo(r.URL.Query().Get("return_to")), h.Now())
 	to, err := p.AuthorizationURL(r.Context(), provider.AuthorizationRequest{
 		State: a.State, Nonce: a.Nonce, Verifier: a.Verifier,
-		// "Sign in as somebody else" must not end with the same person at once.
-		Again: q.Has("switch"),
+		// This must not end with the same person at once. Few providers know
+		// prompt=select_account, so they are asked for a login.
+		Again: asSomebodyElse(r),
 	})
 	if err == nil {
 		err = h.remember(w, r, a)

@@ -156,6 +156,17 @@ func TestAStrangersHostIsNotRepeated(t *testing.T) {
 	}
 }
 
+// TestAPathDoesNotLengthenTheHost: a prefix of the path is not enough.
+func TestAPathDoesNotLengthenTheHost(t *testing.T) {
+	h := newHandler(t, invent("https://invent.example.org"))
+	for _, path := range []string{".evil.example", "@evil.example", ":1", "x", "%2f"} {
+		res, body := ask(t, httptest.NewRequest(http.MethodGet, ResourcePath, nil), h.at("telemetry.example.org", path))
+		if res.StatusCode != http.StatusNotFound || strings.Contains(body, "evil") {
+			t.Errorf("%q: got %d %s, want 404", path, res.StatusCode, body)
+		}
+	}
+}
+
 // TestAPathIsTextInTheDocument, whatever is in it.
 func TestAPathIsTextInTheDocument(t *testing.T) {
 	h := newHandler(t, invent("https://invent.example.org"))

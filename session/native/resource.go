@@ -19,7 +19,8 @@ type resource struct {
 // as it was sent: percent-encoded, and empty or beginning with a slash.
 func (h *Handler) Resource(w http.ResponseWriter, r *http.Request, host, path string) {
 	origin := h.Origin(host)
-	if origin == "" {
+	// Without the slash, what follows would lengthen the host's name.
+	if origin == "" || path != "" && path[0] != '/' {
 		h.refuse(w, r, http.StatusNotFound, "no-route", "There is no protected resource here.")
 		return
 	}

@@ -69,7 +69,8 @@ func build(c *compiled, log *slog.Logger) (_ *service, err error) {
 	s.closers = append(s.closers, tokens.Close)
 	pages := login.New(login.Config{
 		Providers: providers, Sessions: store, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
-		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg), Log: log,
+		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
+		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})
 	table, err := c.table()
 	if err != nil {

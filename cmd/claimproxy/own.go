@@ -23,12 +23,12 @@ type ownPages struct {
 }
 
 func (o *ownPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
-	if below, ok := strings.CutPrefix(path, native.ResourcePath); ok {
+	// The resource's path is named as it was asked about, escapes included.
+	if below, ok := strings.CutPrefix(r.URL.EscapedPath(), native.ResourcePath); ok {
 		o.native.Resource(w, r, (&url.URL{Host: r.Host}).Hostname(), below)
 		return
 	}
-	switch path {
+	switch r.URL.Path {
 	case o.endpoints + answer.StylePath:
 		o.answers.ServeStyle(w, r)
 	case o.endpoints + "/providers":

@@ -114,6 +114,9 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 	}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	if r.Body != nil && r.Body != http.NoBody {
+		// Without it net/http, on HTTP/1, takes 256 KiB of the body away as soon as
+		// the upstream begins to answer.
+		_ = http.NewResponseController(x).EnableFullDuplex()
 		r.Body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed}
 	}
 	f.proxy.ServeHTTP(x, r)

@@ -373,6 +373,10 @@ func (u *wire) serve(c net.Conn) {
 		u.bodies = append(u.bodies, body.String())
 		answer := u.answer
 		u.mu.Unlock()
+		if strings.HasPrefix(head.String(), "HEAD ") {
+			answer, _, _ = strings.Cut(answer, "\r\n\r\n")
+			answer += "\r\n\r\n"
+		}
 		if _, err := io.WriteString(c, answer); err != nil {
 			return
 		}

@@ -206,7 +206,7 @@ func TestNoApplicationReadsAnotherRoute(t *testing.T) {
 	table := modelTable(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	accepted, refused := 0, 0
-	for range 200_000 {
+	for range 60_000 {
 		var b strings.Builder
 		b.WriteByte('/')
 		for range 1 + random.IntN(7) {
@@ -222,7 +222,7 @@ func TestNoApplicationReadsAnotherRoute(t *testing.T) {
 		}
 	}
 	t.Logf("%d accepted, %d refused", accepted, refused)
-	if accepted < 10_000 || refused < 10_000 {
+	if accepted < 5_000 || refused < 5_000 {
 		t.Error("the pieces do not make both good and bad paths")
 	}
 }

@@ -124,6 +124,10 @@ func (p *Proxy) end(x *exchange) {
 // section 15.2) pass; they are no answer yet.
 func (x *exchange) WriteHeader(status int) {
 	switch {
+	case status == http.StatusContinue:
+		// net/http sends it itself, when the upstream has made somebody read the
+		// body.
+		return
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
 		x.filter(x.Header())
 	case x.status == 0:

@@ -8,7 +8,11 @@ import (
 // stripper removes from a client's request what an upstream would believe to come
 // from claimproxy, or to be another request than the one that was decided on.
 type stripper struct {
+	// names are stripped, folded.
 	names map[string]bool
+	// first are the bytes that a stripped name may begin with, so that most headers
+	// need no second look.
+	first [256]bool
 }
 
 // alwaysStripped are removed whatever the configuration says, folded.
@@ -33,19 +37,37 @@ var strippedPrefixes = []string{"x-forwarded-", "x-original-", "x-rewrite-", "x-
 func newStripper(t *Table) *stripper {
 	s := &stripper{names: make(map[string]bool)}
 	for _, name := range alwaysStripped {
-		s.names[name] = true
+		s.add(name)
 	}
 	for _, headers := range presets {
 		for _, h := range headers {
-			s.names[string(fold(nil, h.Name))] = true
+			s.add(h.Name)
 		}
 	}
 	for _, e := range t.routes {
 		for _, h := range e.headers {
-			s.names[string(fold(nil, h.Name))] = true
+			s.add(h.Name)
 		}
 	}
+	for _, prefix := range strippedPrefixes {
+		s.begins(prefix)
+	}
 	return s
+}
+
+func (s *stripper) add(name string) {
+	folded := string(fold(nil, name))
+	s.names[folded] = true
+	s.begins(folded)
+}
+
+// begins notes all spellings of the first byte of a folded name.
+func (s *stripper) begins(folded string) {
+	for c := range s.first {
+		if string(fold(nil, string([]byte{byte(c)}))) == folded[:1] {
+			s.first[c] = true
+		}
+	}
 }
 
 // strip removes headers. It serves for trailers too.
@@ -60,6 +82,9 @@ func (s *stripper) strip(h http.Header) {
 // strips reports whether a header of this name, however it is spelt, is not the
 // client's to send.
 func (s *stripper) strips(name string) bool {
+	if name == "" || !s.first[name[0]] {
+		return false
+	}
 	var buf [64]byte
 	folded := fold(buf[:0], name)
 	if s.names[string(folded)] {

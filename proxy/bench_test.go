@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// BenchmarkServe carries requests over real loopback connections to an upstream of
+// net/http: the yardstick is the standard library's reverse proxy with the same
+// transport.
+func BenchmarkServe(b *testing.B) {
+	payload := strings.Repeat("x", 1024)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, payload) }))
+	defer app.Close()
+	u, err := url.Parse(app.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	groups := func(n int) []any {
+		list := []any{"teams/kde-developers"}
+		for i := range n - 1 {
+			list = append(list, fmt.Sprintf("teams/group-%d", i))
+		}
+		return list
+	}
+	identities := map[string]*session.Identity{
+		"few":  person(session.AuthBrowser, "jane", session.Claims{"groups": groups(5), "email": "jane@example.org"}),
+		"many": person(session.AuthBrowser, "jane", session.Claims{"groups": groups(200), "email": "jane@example.org"}),
+	}
+	r := newRules(b)
+	up := &Upstream{Name: "app", URL: u}
+	routes := []Route{
+		{Path: "/public/", Allow: r.of("public"), Upstream: up},
+		{Path: "/", SignIn: Browser, Allow: r.of("developers"), Upstream: up},
+	}
+	h := build(b, routes, func(c *Config) {
+		c.Observe = nil
+		c.Sessions = fakeSessions{func(r *http.Request) (*session.Identity, error) {
+			for name, id := range identities {
+				if strings.HasSuffix(r.Header.Get("Cookie"), name) {
+					return id, nil
+				}
+			}
+			return nil, session.ErrNoCredentials
+		}}
+	})
+	plain := &httputil.ReverseProxy{
+		Rewrite:   func(pr *httputil.ProxyRequest) { pr.SetURL(u) },
+		Transport: &http.Transport{MaxIdleConnsPerHost: idlePerUpstream, DisableCompression: true},
+	}
+	yardstick := httptest.NewServer(plain)
+	defer yardstick.Close()
+	defer plain.Transport.(*http.Transport).CloseIdleConnections()
+
+	for _, bench := range []struct{ name, addr, request string }{
+		{"yardstick", yardstick.Listener.Addr().String(), "GET /public/ HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n"},
+		{"public", h.addr, "GET /public/ HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n"},
+		{"session-5-groups", h.addr, "GET /x HTTP/1.1\r\nHost: " + publicHost + "\r\nCookie: " + cookieName + "=few\r\n\r\n"},
+		{"session-200-groups", h.addr, "GET /x HTTP/1.1\r\nHost: " + publicHost + "\r\nCookie: " + cookieName + "=many\r\n\r\n"},
+		{"refused-401", h.addr, "GET /x HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n"},
+		{"redirected-302", h.addr, "GET /x HTTP/1.1\r\nHost: " + publicHost + "\r\nAccept: text/html\r\n\r\n"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			c, err := net.Dial("tcp", bench.addr)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			br := bufio.NewReader(c)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := io.WriteString(c, bench.request); err != nil {
+					b.Fatal(err)
+				}
+				res, err := http.ReadResponse(br, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, res.Body); err != nil {
+					b.Fatal(err)
+				}
+				res.Body.Close()
+			}
+		})
+	}
+}
+
+// BenchmarkIdentityHeaders is what is done for each request, beyond the decision.
+func BenchmarkIdentityHeaders(b *testing.B) {
+	for _, n := range []int{5, 200} {
+		b.Run(fmt.Sprint(n, "-groups"), func(b *testing.B) {
+			var list []any
+			for i := range n {
+				list = append(list, fmt.Sprintf("teams/group-%d", i))
+			}
+			id := person(session.AuthBrowser, "jane", session.Claims{"groups": list, "email": "jane@example.org"})
+			headers, _ := Preset(DefaultPreset)
+			compiled, err := compileHeaders(headers)
+			if err != nil {
+				b.Fatal(err)
+			}
+			p, e, h := &Proxy{}, &Entry{headers: compiled}, http.Header{}
+			b.ReportAllocs()
+			for b.Loop() {
+				p.setIdentity(h, e, id)
+			}
+		})
+	}
+}
+
+func BenchmarkStrip(b *testing.B) {
+	s := newStripper(&Table{})
+	h := http.Header{}
+	for _, name := range []string{"Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Cookie", "Dnt", "If-None-Match", "Referer",
+		"Sec-Ch-Ua", "Sec-Ch-Ua-Mobile", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Upgrade-Insecure-Requests", "User-Agent"} {
+		h.Set(name, "x")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.strip(h)
+	}
+}

@@ -245,7 +245,7 @@ func TestASessionEndsWhenItsLifetimeIsOver(t *testing.T) {
 	t.Parallel()
 	s := setups[1].site(t)
 	s.Recorder = newRecorder(t).url
-	s.Session = "{idle: 2s, lifetime: 4s}"
+	s.Session = "{idle: 4s, lifetime: 6s}"
 	s.start()
 	b := s.browser()
 	b.signIn(s.url+"/recorder/", s.idp, people()["alice"]).wantStatus(t, http.StatusOK)

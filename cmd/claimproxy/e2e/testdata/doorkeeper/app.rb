@@ -108,7 +108,7 @@ Doorkeeper.configure do
   authorization_code_expires_in Integer(ENV.fetch('CODE_TTL', '600'))
   custom_access_token_expires_in do |context|
     case context.client.uid
-    when 'native-brief' then 4
+    when 'native-brief' then 6
     when 'native-noexpiry' then Float::INFINITY
     end
   end

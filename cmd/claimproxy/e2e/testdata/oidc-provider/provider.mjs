@@ -48,7 +48,7 @@ const provider = new Provider(issuer, {
     email: ['email', 'email_verified'],
   },
   ttl: {
-    AccessToken: (_ctx, _token, client) => (client.clientId === 'native-brief' ? 4 : tokenTTL),
+    AccessToken: (_ctx, _token, client) => (client.clientId === 'native-brief' ? 6 : tokenTTL),
     AuthorizationCode: 60,
     ClientCredentials: tokenTTL,
     Grant: 14 * 24 * 3600,

@@ -131,6 +131,9 @@ func FuzzStripCookies(f *testing.F) {
 		f.Add(seed, "b=2")
 	}
 	f.Fuzz(func(t *testing.T, first, second string) {
+		if strings.ContainsFunc(first+second, func(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }) {
+			return // net/http lets no such header in
+		}
 		h := http.Header{"Cookie": {first, second}}
 		names.Strip(h)
 		var kept []string

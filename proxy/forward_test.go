@@ -425,37 +425,48 @@ func TestUpstreamThatNeverAnswers(t *testing.T) {
 
 // TestClientThatGoesAway: the upstream learns of it, nobody logs an error.
 func TestClientThatGoesAway(t *testing.T) {
-	var log bytes.Buffer
-	var mu sync.Mutex
-	asked, gone := make(chan struct{}), make(chan struct{})
-	h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		close(asked)
-		<-r.Context().Done()
-		close(gone)
-	}), func(c *Config) {
-		c.Log = slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil))
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	req, _ := http.NewRequestWithContext(ctx, "GET", base+"/", nil)
-	done := make(chan error)
-	client := h.client(t)
-	go func() {
-		_, err := client.Do(req)
-		done <- err
-	}()
-	<-asked
-	cancel()
-	<-gone
-	if err := <-done; err == nil {
-		t.Error("the client got an answer")
-	}
-	if event := h.events.next(t); event.Status != statusClientGone || event.Decision != "allow" {
-		t.Errorf("event %+v", event)
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if log.Len() != 0 {
-		t.Errorf("log: %s", log.String())
+	for name, begun := range map[string]bool{"before the answer": false, "in the middle of the answer": true} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			var mu sync.Mutex
+			asked, gone := make(chan struct{}), make(chan struct{})
+			h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if begun {
+					_, _ = io.WriteString(w, "begin")
+					_ = http.NewResponseController(w).Flush()
+				}
+				close(asked)
+				<-r.Context().Done()
+				close(gone)
+			}), func(c *Config) {
+				c.Log = slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil))
+			})
+			c, err := net.Dial("tcp", h.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: "+publicHost+"\r\n\r\n")
+			<-asked
+			if begun {
+				if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "200") {
+					t.Fatalf("got %q, %v", line, err)
+				}
+			}
+			c.Close()
+			<-gone
+			want := statusClientGone
+			if begun {
+				want = 200
+			}
+			if event := h.events.next(t); event.Status != want || event.Decision != "allow" {
+				t.Errorf("event %+v, want status %d", event, want)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if log.Len() != 0 {
+				t.Errorf("log: %s", log.String())
+			}
+		})
 	}
 }
 

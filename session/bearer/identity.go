@@ -33,7 +33,7 @@ func finish(id *session.Identity, p *provider.Provider, layers []session.Layer) 
 	// sub is a claim of the protocol and not taken from userinfo where a token names
 	// somebody itself. An opaque token at GitLab does not: its userinfo says who it
 	// is, and the caller has compared what there is to compare.
-	if _, there := id.Claims["sub"]; !there && id.Subject != "" {
+	if id.Subject != "" && id.Claims["sub"] != id.Subject {
 		id.Claims["sub"], id.Origins["sub"] = id.Subject, session.SourceUserInfo
 	}
 	if id.Auth != session.AuthClient {

@@ -207,20 +207,6 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// waitFor waits for what another goroutine does.
-func waitFor(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for range 10000 {
-		if done() {
-			return
-		}
-		<-tick.C
-	}
-	t.Fatalf("never: %s", what)
-}
-
 // wantQuiet checks that nothing logged contains a token or a secret.
 func (r *rig) wantQuiet(t testing.TB, secrets ...string) {
 	t.Helper()

@@ -42,7 +42,7 @@ func verifies(t *testing.T, s *devprovider.Server, token string) bool {
 	if err := json.Unmarshal([]byte(get(t, s.URL+"/oauth/discovery/keys", "").body), &set); err != nil {
 		t.Fatal(err)
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func (p *Provider) serveEndSession(w http.ResponseWriter, r *http.Request) {
 // hintedClient returns the audience of an ID token of ours. That it has expired
 // does not matter (section 4).
 func (p *Provider) hintedClient(hint string) (string, bool) {
-	signed, err := jose.ParseSigned(hint, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	signed, err := jose.ParseSignedCompact(hint, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
 		return "", false
 	}

@@ -49,8 +49,9 @@ const (
 type Caller struct {
 	// Claims are the caller's, indexed. Nil means that nobody is known.
 	Claims *Claims
-	// User is true when the claims are a person's. A program with a token of its
-	// own (RFC 6749 section 4.4) has claims and no user; it is never signed-in.
+	// User is true when the claims are those of a person who is known. A program
+	// with a token of its own (RFC 6749 section 4.4) has claims and no user; it is
+	// never signed-in.
 	User bool
 }
 
@@ -93,7 +94,7 @@ func (r *Rule) Decide(c Caller) Decision {
 			return d
 		}
 		d.Reason = ReasonNotAllowed
-		d.Needs = []Need{{Text: "a signed-in person", Have: "a token of a program alone, without a user"}}
+		d.Needs = []Need{{Text: "a signed-in person", Have: "a token that names no person"}}
 		return d
 	}
 	granted, err := r.program.run(c.Claims)

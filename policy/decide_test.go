@@ -37,7 +37,7 @@ func TestDecisions(t *testing.T) {
 		{"signed-in lets a person in, whatever the claims", "signed-in", person(`{}`),
 			Decision{Outcome: Allow, Reason: ReasonSignedIn}},
 		{"signed-in refuses a program without a user", "signed-in", program(`{"client_id": "ci", "auth": "client"}`),
-			Decision{Outcome: Deny, Reason: ReasonNotAllowed, Needs: []Need{{Text: "a signed-in person", Have: "a token of a program alone, without a user"}}}},
+			Decision{Outcome: Deny, Reason: ReasonNotAllowed, Needs: []Need{{Text: "a signed-in person", Have: "a token that names no person"}}}},
 		{"a user without claims is nobody known", "signed-in", Caller{User: true},
 			Decision{Outcome: SignIn, Reason: ReasonNoCredentials}},
 		{"a policy sends whoever is not known to sign in", "developers", Caller{},

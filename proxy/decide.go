@@ -125,7 +125,9 @@ func callerOf(id *session.Identity) policy.Caller {
 	if !ok {
 		index = policy.Index(id.Claims)
 	}
-	return policy.Caller{Claims: index, User: id.Auth != session.AuthClient}
+	// Without the scope openid there may be a person behind a token and no word about
+	// them: nobody who is known.
+	return policy.Caller{Claims: index, User: id.Auth != session.AuthClient && id.Subject != ""}
 }
 
 func indexClaims(c session.Claims) any { return policy.Index(c) }

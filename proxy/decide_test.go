@@ -89,6 +89,7 @@ func TestWhichCredentialDecides(t *testing.T) {
 		{"signed in by cookie", "/signed-in/", []string{joe}, 200, "signed-in", "joe"},
 		{"signed in by token", "/signed-in/", []string{"Authorization: Bearer joe"}, 200, "signed-in", "joe"},
 		{"a program alone is not signed in", "/signed-in/", []string{"Authorization: Bearer robot"}, 403, "not-allowed", ""},
+		{"a person of whom nothing is known is not signed in", "/signed-in/", []string{"Authorization: Bearer nameless"}, 403, "not-allowed", ""},
 		{"a program alone may by policy, and is nobody's user", "/", []string{"Authorization: Bearer robot"}, 200, "policy", ""},
 	}
 	u := newWire(t)

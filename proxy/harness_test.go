@@ -150,6 +150,8 @@ func tokens(_ context.Context, p session.Presented) (*session.Identity, error) {
 		return developer(session.AuthBearer, session.Claims{"scope": "openid telemetry:read"}), nil
 	case "joe":
 		return person(session.AuthBearer, "joe", nil), nil
+	case "nameless": // a person's token without the scope openid
+		return person(session.AuthBearer, "", session.Claims{}), nil
 	case "robot":
 		return person(session.AuthClient, "", session.Claims{"groups": []any{"teams/kde-developers"}, "preferred_username": "service-account-robot", "email": "robot@example.org"}), nil
 	case "down":

@@ -142,7 +142,7 @@ func TestProblemsForPrograms(t *testing.T) {
 		{"claim missing", "/", []string{"Authorization: Bearer joe"}, 403, "not-allowed", "needs groups contains teams/kde-developers - claim groups is missing", ""},
 		{"scope", "/scoped/", []string{"Authorization: Bearer jane"}, 403, "scope", "needs scope contains telemetry:write - you have scope: [openid, telemetry:read]", ""},
 		{"nobody", "/nobody/", nil, 403, "nobody", "This address is closed to everybody.", ""},
-		{"program alone", "/signed-in/", []string{"Authorization: Bearer robot"}, 403, "not-allowed", "needs a signed-in person - you have a token of a program alone, without a user", ""},
+		{"program alone", "/signed-in/", []string{"Authorization: Bearer robot"}, 403, "not-allowed", "needs a signed-in person - you have a token that names no person", ""},
 		{"no route", "/", []string{"Host: other.example.org"}, 404, "no-route", "No application is set up at this address.", ""},
 		{"bad target", "/a//b", nil, 400, "bad-target", "The path contains an empty segment.", ""},
 		{"provider down", "/", []string{"Authorization: Bearer down"}, 503, "provider-unavailable", "The provider is away.", ""},

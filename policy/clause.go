@@ -5,11 +5,13 @@ import (
 	"strings"
 )
 
-// Clause is a condition as the configuration holds it: a text, or a block of
-// further clauses. Exactly one of Text, All, Any and Not is set; an empty but
-// non-nil All or Any is an empty block, which is a fault.
+// Clause is a condition as the configuration holds it: a text, an expression, or a
+// block of further clauses. Exactly one of Text, Expr, All, Any and Not is set; an
+// empty but non-nil All or Any is an empty block, which is a fault.
 type Clause struct {
 	Text string
+	// Expr is an expression in the language of expr-lang, for what Text cannot say.
+	Expr string
 	All  []Clause
 	Any  []Clause
 	Not  *Clause

@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // Outcome is what is to be done with a request. The zero value denies.
 type Outcome int
 
@@ -45,6 +47,17 @@ const (
 	ReasonNoCredentials Reason = "no-credentials"
 )
 
+// Request is what a caller asks for, as far as conditions may know: expr
+// expressions alone look at it.
+type Request struct {
+	// Method is exactly as it came, Host the name in small letters without a port.
+	Method, Host string
+	// Path is the canonical path, decoded: the one that routes are chosen by.
+	Path string
+	// ClientIP is the caller's address, empty when it has none.
+	ClientIP string
+}
+
 // Caller is who asks.
 type Caller struct {
 	// Claims are the caller's, indexed. Nil means that nobody is known.
@@ -53,6 +66,11 @@ type Caller struct {
 	// with a token of its own (RFC 6749 section 4.4) has claims and no user; it is
 	// never signed-in.
 	User bool
+	// Request is what is asked for.
+	Request Request
+	// Now is the time that "within" counts from. The zero time is the moment when
+	// nothing is within anything.
+	Now time.Time
 }
 
 // Decision is the answer, with what people and logs need to know about it. The
@@ -65,11 +83,25 @@ type Decision struct {
 	Policy string
 	// Title and Help are the policy's.
 	Title, Help string
-	// Needs says, for a denial, what was missing.
+	// Needs says, for a denial, what was missing, as far as the policy's Explain
+	// lets it.
 	Needs []Need
+	// Shadow is what the rule's shadow would have decided; nil without one.
+	Shadow *Shadow
 	// Err is set when the condition could not be evaluated. That is a fault of
 	// claimproxy, it belongs into the log, and the decision is a denial.
 	Err error
+}
+
+// Shadow is the decision of a condition that is tried out beside a rule on live
+// traffic. It never decides anything.
+type Shadow struct {
+	// Policy is the name of the policy or the text of the condition.
+	Policy  string
+	Outcome Outcome
+	Reason  Reason
+	// Needs says, for a denial, what was missing.
+	Needs []Need
 }
 
 // Decide answers whether the caller may. It is safe for concurrent use.

@@ -17,9 +17,38 @@ type Definition struct {
 	Title, Help string
 	// Require is the condition.
 	Require Clause
+	// Shadow, if set, is evaluated beside Require and never decides. Wherever the
+	// policy is named, the whole condition is evaluated a second time with Shadow in
+	// its place.
+	Shadow *Clause
+	// Providers are the ids of the providers whose people and tokens the policy
+	// speaks of; none means all. To the callers of other providers the policy grants
+	// nothing, under not neither.
+	Providers []string
+	// Explain is how much a refusal tells.
+	Explain Explain
 	// At is where the policy stands.
 	At Position
 }
+
+// Explain is how much a refusal tells the person who is refused. Of a condition
+// that several policies take part in, each one's part is told as that policy says.
+type Explain uint8
+
+// The levels of Explain.
+const (
+	// ExplainDefault tells what is needed and the caller's own values of the claims
+	// named there, but nothing about conditions under not: a person need not learn
+	// which list shuts them out.
+	ExplainDefault Explain = iota
+	// ExplainFull tells conditions under not as well, without the caller's values.
+	ExplainFull
+	// ExplainRequirement tells what is needed, as ExplainDefault does, and none of
+	// the caller's values.
+	ExplainRequirement
+	// ExplainNone tells nothing but the policy's title and help.
+	ExplainNone
+)
 
 // Set is all policies of a configuration, compiled. It never changes, and any
 // number of goroutines may ask it for rules.

@@ -1,10 +1,14 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,6 +82,8 @@ func plausible(token string) bool {
 func (v *Verifier) providerOf(only *provider.Provider, token string) (p *provider.Provider, jwt *provider.Unverified, err error) {
 	jwt, isJWT := provider.Peek(token)
 	switch {
+	case !isJWT && meantAsJWT(token):
+		return nil, nil, invalid(provider.ErrMalformed)
 	case only != nil:
 		return only, jwt, nil
 	case !isJWT:
@@ -91,6 +97,18 @@ func (v *Verifier) providerOf(only *provider.Provider, token string) (p *provide
 		}
 	}
 	return nil, nil, foreignProvider(nil)
+}
+
+// meantAsJWT says whether a text that is no signed JWT for us may be one for its
+// provider, which may be lenient: a member twice, padding, unused bits. Asked about
+// as an opaque token it would pass by the rules for JWTs.
+func meantAsJWT(token string) bool {
+	header, rest, _ := strings.Cut(token, ".")
+	if strings.Count(rest, ".") != 1 {
+		return false
+	}
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(header, "="))
+	return err == nil && json.Valid(b) && bytes.HasPrefix(bytes.TrimSpace(b), []byte("{"))
 }
 
 func foreignProvider(cause error) *session.Rejected {

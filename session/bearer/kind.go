@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/provider"
@@ -47,12 +48,30 @@ func kindOf(t *provider.JWT) kind {
 }
 
 // withoutUser says whether a token is a client's own, without a person behind it:
-// sub is the client (RFC 9068 section 2.2), or a mark of Auth0 or Entra ID says
-// so.
+// sub is the client (RFC 9068 section 2.2), or a mark of Auth0, Entra ID or
+// Keycloak says so.
 func withoutUser(c session.Claims, client string) bool {
 	sub, there := c["sub"]
-	return !there || client != "" && (sub == client || sub == client+"@clients") ||
-		c["gty"] == "client-credentials" || c["idtyp"] == "app"
+	switch {
+	case !there, client != "" && (sub == client || sub == client+"@clients"):
+		return true
+	case c["gty"] == "client-credentials", c["idtyp"] == "app":
+		return true
+	}
+	// Entra ID sends idtyp only where it is asked to. Of a person sub is another
+	// than oid, and there is an scp.
+	if _, delegated := c["scp"]; !delegated && c["tid"] != nil && c["oid"] == sub {
+		return true
+	}
+	return serviceAccount(c, client)
+}
+
+// serviceAccount says whether a token is of the user that Keycloak makes for a
+// client. Somebody else may bear that name; the client's id beside it, clientId in
+// older versions, is in the tokens of clients alone.
+func serviceAccount(c session.Claims, client string) bool {
+	return client != "" && (c["client_id"] == client || c["clientId"] == client) &&
+		c["preferred_username"] == "service-account-"+strings.ToLower(client)
 }
 
 // refuseBound refuses a token that is bound to a key (RFC 7800 section 3.1):

@@ -1,9 +1,13 @@
 package policy
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+	"time"
+)
 
-// node is a part of a condition as it was written: *group, *negation, *reference
-// or *comparison. String prints it in the canonical way, which parses to an equal
+// node is a part of a condition as it was written: *group, *negation, *reference,
+// *comparison or *expression. String prints it in the canonical way, which parses to an equal
 // node.
 type node interface {
 	String() string
@@ -59,6 +63,9 @@ type comparison struct {
 	claim  path
 	op     *operator
 	values []literal
+	// pattern is the value of matches, and within that of within.
+	pattern *regexp.Regexp
+	within  time.Duration
 	// texts is values in the form that membership is tested with.
 	texts stringSet
 }
@@ -87,6 +94,14 @@ func (c *comparison) describe(limit int) string {
 	}
 	return s
 }
+
+func (c *comparison) verdict(who *Caller) verdict {
+	return c.op.test(c, who.Claims.find(c.claim), who.Now)
+}
+
+func (c *comparison) claims() []path { return []path{c.claim} }
+
+func (c *comparison) literals() []string { return c.texts.list }
 
 // enclosed prints a node as a member of another one.
 func enclosed(n node) string {

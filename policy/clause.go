@@ -23,7 +23,7 @@ type Clause struct {
 // public, signed-in, nobody or a policy's name.
 func (c Clause) word() (string, bool) {
 	text := strings.Trim(c.Text, blanks)
-	if c.All != nil || c.Any != nil || c.Not != nil || len(text) > maxName || !isWord(text) {
+	if c.Expr != "" || c.All != nil || c.Any != nil || c.Not != nil || len(text) > maxName || !isWord(text) {
 		return "", false
 	}
 	return text, true
@@ -42,16 +42,23 @@ func (r *reader) read(c Clause, depth int) node {
 		return nil
 	}
 	set := 0
-	for _, is := range []bool{c.Text != "", c.All != nil, c.Any != nil, c.Not != nil} {
+	for _, is := range []bool{c.Text != "", c.Expr != "", c.All != nil, c.Any != nil, c.Not != nil} {
 		if is {
 			set++
 		}
 	}
 	if set > 1 {
-		r.fail(c.At, fault{"a block is one of all, any and not", "nest one block in the other"})
+		r.fail(c.At, fault{"a block is one of all, any, not and expr", "nest one block in the other"})
 		return nil
 	}
 	switch {
+	case c.Expr != "":
+		e, err := newExpression(&source{text: c.Expr, at: c.At})
+		if err != nil {
+			r.faults = append(r.faults, err)
+			return nil
+		}
+		return e
 	case c.All != nil:
 		return r.block(c, "all", and, c.All, depth)
 	case c.Any != nil:

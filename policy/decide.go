@@ -104,8 +104,26 @@ type Shadow struct {
 	Needs []Need
 }
 
+// Differs reports whether a decision would have come out otherwise.
+func (d Decision) Differs() bool { return d.Shadow != nil && d.Shadow.Outcome != d.Outcome }
+
 // Decide answers whether the caller may. It is safe for concurrent use.
 func (r *Rule) Decide(c Caller) Decision {
+	d := r.decide(&c)
+	if r != nil && r.shadow != nil {
+		s := r.shadow.decide(&c)
+		d.Shadow = &Shadow{Policy: s.Policy, Outcome: s.Outcome, Reason: s.Reason, Needs: s.Needs}
+		if d.Shadow.Policy == "" {
+			d.Shadow.Policy = r.shadow.String()
+		}
+		if d.Err == nil && s.Err != nil {
+			d.Err = s.Err
+		}
+	}
+	return d
+}
+
+func (r *Rule) decide(c *Caller) Decision {
 	switch {
 	case r.Nobody():
 		return Decision{Outcome: Deny, Reason: ReasonNobody}
@@ -129,14 +147,14 @@ func (r *Rule) Decide(c Caller) Decision {
 		d.Needs = []Need{{Text: "a signed-in person", Have: "a token that names no person"}}
 		return d
 	}
-	granted, err := r.program.run(c.Claims)
+	granted, err := r.program.run(c)
 	switch {
 	case err != nil:
 		d.Reason, d.Err = ReasonNotAllowed, err
 	case granted:
 		d.Outcome, d.Reason = Allow, ReasonPolicy
 	default:
-		d.Reason, d.Needs = r.tree.explain(c.Claims)
+		d.Reason, d.Needs = r.tree.explain(c)
 	}
 	return d
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -95,11 +96,11 @@ func TestAnEvaluationErrorDenies(t *testing.T) {
 	known := Caller{Claims: Index(map[string]any{"groups": "a"}), User: true}
 	broken := map[string]func(r *Rule){
 		"a leaf that panics": func(r *Rule) {
-			op := *r.program.leaves[0].op
-			op.test = func(*comparison, *value) verdict { panic("boom") }
-			c := *r.program.leaves[0].comparison
+			c := *r.program.leaves[0].test.(*comparison)
+			op := *c.op
+			op.test = func(*comparison, *value, time.Time) verdict { panic("boom") }
 			c.op = &op
-			r.program.leaves[0].comparison = &c
+			r.program.leaves[0].test = &c
 		},
 		"a leaf that is not there": func(r *Rule) { r.program.leaves = nil },
 	}

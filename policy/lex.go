@@ -38,6 +38,8 @@ const (
 	tokenListOpen
 	tokenListClose
 	tokenComma
+	// tokenPattern is /.../ after the word matches, slashes included.
+	tokenPattern
 	// tokenBad stands where the lexer could not go on. The parser reports its
 	// error when it gets there, so that the leftmost fault of a text is the one
 	// that is told.
@@ -62,7 +64,14 @@ func lex(src *source) []token {
 	l := lexer{src: src}
 	var tokens []token
 	for {
-		t := l.next()
+		l.skipBlanks()
+		var t token
+		// A pattern has brackets, commas and blanks of its own.
+		if len(tokens) > 0 && tokens[len(tokens)-1].is("matches") && strings.HasPrefix(src.text[l.pos:], "/") {
+			t = l.pattern(l.pos)
+		} else {
+			t = l.next()
+		}
 		tokens = append(tokens, t)
 		if t.kind == tokenEnd || t.kind == tokenBad {
 			return tokens
@@ -80,12 +89,15 @@ const (
 	singles = "()[],"
 )
 
-func (l *lexer) next() token {
-	text := l.src.text
-	for l.pos < len(text) && strings.IndexByte(blanks, text[l.pos]) >= 0 {
+func (l *lexer) skipBlanks() {
+	for l.pos < len(l.src.text) && strings.IndexByte(blanks, l.src.text[l.pos]) >= 0 {
 		l.pos++
 	}
-	start := l.pos
+}
+
+// next reads the token that begins here.
+func (l *lexer) next() token {
+	text, start := l.src.text, l.pos
 	if start == len(text) {
 		return token{kind: tokenEnd, span: l.span(start, start)}
 	}
@@ -128,6 +140,31 @@ func (l *lexer) word() token {
 		l.pos += size
 	}
 	return l.made(start, quoted, value)
+}
+
+// pattern reads from a slash to behind the next one that has no backslash before it.
+func (l *lexer) pattern(start int) token {
+	text := l.src.text
+	for l.pos = start + 1; l.pos < len(text); {
+		r, size := utf8.DecodeRuneInString(text[l.pos:])
+		switch {
+		case r == '\\' && l.pos+1 < len(text):
+			_, size = utf8.DecodeRuneInString(text[l.pos+1:])
+			l.pos += 1 + size
+			continue
+		case r == '/':
+			l.pos++
+			if l.pos < len(text) && !strings.ContainsRune(blanks+")", rune(text[l.pos])) {
+				return l.bad(l.pos, l.pos+1, "the pattern ends at the slash before this", `write \/ for a slash inside it, and flags at its beginning: /^(?i)...$/`)
+			}
+			return token{kind: tokenPattern, text: text[start:l.pos], span: l.span(start, l.pos)}
+		}
+		if bad := l.visible(r, size); bad != nil {
+			return *bad
+		}
+		l.pos += size
+	}
+	return l.bad(start, start+1, "the pattern that opens here is never closed", "it ends with a slash: /^...$/")
 }
 
 // made builds the token of a word that ends here.

@@ -110,6 +110,8 @@ func strangeClaim(t token, segment span) *Error {
 var otherWords = map[string]string{
 	"has": "contains", "have": "contains", "includes": "contains", "include": "contains", "contain": "contains",
 	"equals": "is", "equal": "is", "eq": "is", "are": "is",
+	"begins with": "starts with", "startswith": "starts with", "endswith": "ends with", "like": "matches /^...$/", "regex": "matches /^...$/",
+	"match": "matches /^...$/", "exists": "is present", "older": "not ... within", "newer": "within",
 }
 
 // noOperator explains what stands where an operator was expected.
@@ -241,6 +243,34 @@ func (p *parser) noList(t token, c *comparison) *Error {
 		return t.fault(fmt.Sprintf("%s takes a list, got %s", c.op.name, t.describe()), fmt.Sprintf("write %s %s [%s]", c.claim, c.op.name, p.src.text[t.offset:t.end]))
 	}
 	return t.fault(fmt.Sprintf("%s takes a list in square brackets, got %q", c.op.name, t.text), "write [a, b]")
+}
+
+// noPattern explains what stands where a pattern was expected.
+func (p *parser) noPattern(t token, c *comparison) *Error {
+	switch t.kind {
+	case tokenBad:
+		return t.err
+	case tokenEnd:
+		return t.fault("a pattern is missing after matches", "write it between slashes: /^svc-[a-z]+$/")
+	case tokenListOpen:
+		return t.fault("matches takes one pattern, got a list", "write the alternatives into one: /^(a|b)$/")
+	}
+	return t.fault(fmt.Sprintf("expected a pattern, got %s", t.describe()), fmt.Sprintf("write it between slashes: %s matches /^...$/", c.claim))
+}
+
+// noDuration explains what stands where a duration was expected.
+func (p *parser) noDuration(t token) *Error {
+	const hint = "write 15m, 12h, 7d or 1h30m"
+	switch t.kind {
+	case tokenBad:
+		return t.err
+	case tokenEnd:
+		return t.fault("a duration is missing after within", hint)
+	}
+	if _, ok := canonicalNumber(t.text); ok && t.kind == tokenWord {
+		return t.fault(fmt.Sprintf("the duration %s has no unit", t.text), hint)
+	}
+	return t.fault(fmt.Sprintf("expected a duration, got %s", t.describe()), hint)
 }
 
 func unclosed(open token) *Error {

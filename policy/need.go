@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -16,8 +17,8 @@ type Need struct {
 	// several that would each do, all: one of: A; B.
 	Text string
 	// Have is what the caller has instead: groups: [teams/b], or, with Missing,
-	// claim groups is missing. It is empty where showing it would tell too much:
-	// under not.
+	// groups is not among the claims. It is empty where showing it would tell too
+	// much: under not, and where the policy's Explain says so.
 	Have string
 	// Claim is the claim that Text is about; empty when there are several.
 	Claim string
@@ -46,7 +47,7 @@ const (
 )
 
 // explain walks the failing leaves of a tree that denied.
-func (t *tree) explain(c *Claims) (Reason, []Need) {
+func (t *tree) explain(c *Caller) (Reason, []Need) {
 	members := []*tree{t}
 	if len(t.nodes) > 0 && t.connective == and {
 		members = t.nodes
@@ -57,15 +58,15 @@ func (t *tree) explain(c *Claims) (Reason, []Need) {
 		if m.holds(c) {
 			continue
 		}
-		n := m.need(c, func(l leaf) {
+		n, told := m.need(c, func(l leaf) {
 			// A scope that the token should not have is no lack of scope.
-			if isScope(l.claim[0]) && !l.negated {
+			if aboutScope(l) && !l.negated {
 				scopes++
 			} else {
 				others++
 			}
 		})
-		if len(needs) < shownNeeds {
+		if told && len(needs) < shownNeeds {
 			needs = append(needs, n)
 		}
 	}
@@ -75,42 +76,77 @@ func (t *tree) explain(c *Claims) (Reason, []Need) {
 	return ReasonNotAllowed, needs
 }
 
+// aboutScope reports whether a leaf looks at the token's scopes and nothing else.
+func aboutScope(l leaf) bool {
+	claims := l.claims()
+	for _, claim := range claims {
+		if !isScope(claim[0]) {
+			return false
+		}
+	}
+	return len(claims) > 0
+}
+
 // need describes a failing leaf, or a failing group of alternatives, and calls
-// failing for each leaf that fails in it.
-func (t *tree) need(c *Claims, failing func(leaf)) Need {
+// failing for each leaf that fails in it. It reports false when nothing of it may
+// be told.
+func (t *tree) need(c *Caller, failing func(leaf)) (n Need, ok bool) {
 	var have, lack []string
 	named, told := map[string]bool{}, map[string]bool{}
-	text := t.unmet(c, func(l leaf) {
+	n.Text = t.unmet(c, func(l leaf) {
 		failing(l)
-		name := l.claim.String()
-		named[name] = true
-		v := c.find(l.claim)
-		// Under not the caller's value stays hidden: a refusal does not tell
-		// which of the things that shut people out it was.
-		if told[name] || l.negated && v != nil {
+		if l.hidden(c) {
 			return
 		}
-		told[name] = true
-		if v == nil {
-			lack = append(lack, "claim "+visible(name)+" is missing")
-		} else {
-			have = append(have, visible(name)+": "+v.show(l))
+		for _, claim := range l.claims() {
+			name := claim.String()
+			named[name] = true
+			v := c.Claims.find(claim)
+			// Under not the caller's value stays hidden: a refusal does not tell
+			// which of the things that shut people out it was.
+			if told[name] || l.explain == ExplainRequirement || l.negated && v != nil {
+				continue
+			}
+			told[name] = true
+			if v == nil {
+				lack = append(lack, visible(name))
+			} else {
+				have = append(have, visible(name)+": "+l.show(claim, v, c))
+			}
 		}
 	})
-	n := Need{Text: text, Missing: len(have) == 0 && len(lack) > 0}
-	n.Have = strings.Join(append(have, lack...), "; ")
+	if n.Text == "" {
+		return Need{}, false
+	}
+	n.Missing = len(have) == 0 && len(lack) > 0
+	if len(lack) > 0 {
+		have = append(have, absent(lack))
+	}
+	n.Have = strings.Join(have, "; ")
 	if len(named) == 1 {
 		for name := range named {
 			n.Claim = name
 		}
 	}
-	return n
+	return n, true
 }
 
-// unmet returns the text of what fails below t.
-func (t *tree) unmet(c *Claims, failing func(leaf)) string {
+// absent says that claims are missing, and what that is most often due to.
+func absent(names []string) string {
+	verb := " is"
+	if len(names) > 1 {
+		verb = " are"
+	}
+	return joined(names, shownAlternatives) + verb + " not among the claims: is the scope asked for?"
+}
+
+// unmet returns the text of what fails below t, as far as it may be told.
+func (t *tree) unmet(c *Caller, failing func(leaf)) string {
 	if len(t.nodes) == 0 {
 		failing(t.leaf)
+		if t.leaf.hidden(c) {
+			return ""
+		}
 		return t.leaf.requirement()
 	}
 	var parts []string
@@ -119,35 +155,59 @@ func (t *tree) unmet(c *Claims, failing func(leaf)) string {
 			continue
 		}
 		part := n.unmet(c, failing)
-		if len(n.nodes) > 0 && n.connective == or {
+		if part == "" {
+			continue
+		}
+		if strings.HasPrefix(part, oneOf) {
 			part = "(" + part + ")"
 		}
 		parts = append(parts, part)
 	}
-	if t.connective == and {
+	if t.connective == and || len(parts) < 2 {
 		return strings.Join(parts, " and ")
 	}
 	if len(parts) > shownAlternatives {
 		more := len(parts) - shownAlternatives
 		parts = append(parts[:shownAlternatives:shownAlternatives], fmt.Sprintf("and %d more", more))
 	}
-	return "one of: " + strings.Join(parts, "; ")
+	return oneOf + strings.Join(parts, "; ")
+}
+
+// oneOf begins the text of alternatives.
+const oneOf = "one of: "
+
+// hidden reports whether a refusal does not mention the leaf. Conditions under not
+// are told only where that is asked for, but that their claim is missing is told:
+// it is what has to be mended, and says nothing about who is shut out.
+func (l leaf) hidden(c *Caller) bool {
+	if l.explain == ExplainNone || !l.negated || l.explain == ExplainFull {
+		return l.explain == ExplainNone
+	}
+	return len(l.claims()) != 1 || l.verdict(c) != missing
 }
 
 // requirement is the text of a leaf.
 func (l leaf) requirement() string {
 	s := visible(l.describe(shownRequired))
-	if l.negated {
-		return "not " + s
+	switch claims := l.claims(); {
+	case !l.negated:
+		return s
+	case l.explain != ExplainFull && len(claims) == 1: // its claim is missing, see hidden
+		return visible(claims[0].String()) + " is present"
 	}
-	return s
+	return "not " + s
 }
 
-// show prints a claim's value for its owner, as it would be written in a
+// show prints the claim's value for its owner, as it would be written in a
 // condition, and says so when its type was the fault.
-func (v *value) show(l leaf) string {
-	if l.op.test(l.comparison, v) == wrongType {
-		return fmt.Sprintf("%s (%s, where %s is needed)", v.print(), v.describe(), l.op.wants(l.comparison))
+func (c *comparison) show(_ path, v *value, who *Caller) string {
+	if c.op.wants != nil && c.op.test(c, v, who.Now) == wrongType {
+		return fmt.Sprintf("%s (%s, where %s is needed)", v.print(), v.describe(), c.op.wants(c))
+	}
+	if c.within > 0 {
+		if age, ok := v.age(who.Now); ok {
+			return fmt.Sprintf("%s (%s ago)", v.print(), age.Round(time.Second))
+		}
 	}
 	return v.print()
 }

@@ -32,14 +32,14 @@ const maxNodes = 10 * maxLeaves
 // question is what a program knows as claims: the caller's, beside the table of
 // leaves that the numbers in its source mean.
 type question struct {
-	claims *Claims
+	caller Caller
 	leaves []leaf
 }
 
 // answer is the function that programs know as leaf.
 func answer(params ...any) (any, error) {
 	q := params[0].(*question)
-	return q.leaves[params[1].(int)].grants(q.claims), nil
+	return q.leaves[params[1].(int)].grants(&q.caller), nil
 }
 
 // codes holds the code of each source. Conditions of one shape have the same
@@ -115,9 +115,9 @@ var machines = sync.Pool{New: func() any {
 
 // run decides. Whatever goes wrong inside, a panic included, comes back as an
 // error and never as a grant.
-func (p *program) run(c *Claims) (bool, error) {
+func (p *program) run(c *Caller) (bool, error) {
 	m := machines.Get().(*machine)
-	m.question = question{claims: c, leaves: p.leaves}
+	m.question = question{caller: *c, leaves: p.leaves}
 	out, err := m.vm.Run(p.code, m.env)
 	// A machine that waits in the pool holds on to nobody's claims.
 	m.question = question{}

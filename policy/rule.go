@@ -44,8 +44,14 @@ type Rule struct {
 	tree    *tree
 	program *program
 	claims  []string
+	// node is the condition as it was written, and set resolves the policies in it;
+	// nil for words.
+	node node
+	set  *Set
 	// policy, title and help are of the policy that the rule is, if it is one.
 	policy, title, help string
+	// shadow is tried out beside the rule; nil for none.
+	shadow *Rule
 }
 
 // Rule compiles what a route allows: public, signed-in, nobody, the name of a
@@ -67,7 +73,7 @@ func (s *Set) Rule(c Clause) (*Rule, []*Error) {
 	if ref, ok := n.(*reference); ok {
 		return s.policy(ref.name), nil
 	}
-	t := r.tree(n, false, c.At)
+	t := r.tree(n, nil, c.At, false, false)
 	if t == nil {
 		return &Rule{}, r.faults
 	}
@@ -75,8 +81,29 @@ func (s *Set) Rule(c Clause) (*Rule, []*Error) {
 	if rule == nil {
 		return &Rule{}, r.faults
 	}
-	rule.text = n.String()
+	rule.text, rule.node, rule.set = n.String(), n, s
+	if s.shadowed(n) {
+		if t = r.tree(n, nil, c.At, false, true); t != nil {
+			rule.shadow = r.rule(t, c.At)
+		}
+		if rule.shadow == nil {
+			return &Rule{}, r.faults
+		}
+		rule.shadow.text = rule.text
+	}
 	return rule, nil
+}
+
+// Shadowed returns the rule with another one beside it that is tried out on live
+// traffic: it takes the place of the shadows of policies that the rule names. A nil
+// shadow takes them away.
+func (r *Rule) Shadowed(shadow *Rule) *Rule {
+	if r == nil {
+		r = &Rule{}
+	}
+	with := *r
+	with.shadow = shadow
+	return &with
 }
 
 // wordRule compiles a rule of a single word.
@@ -121,27 +148,54 @@ func (r *Rule) Public() bool { return r != nil && r.kind == rulePublic }
 // Nobody reports whether the rule lets nobody in, so that signing in is no use.
 func (r *Rule) Nobody() bool { return r == nil || r.kind == ruleNobody }
 
-// Claims returns the top-level claims that the rule names, sorted.
+// Claims returns the top-level claims that the rule and its shadow name, sorted.
 func (r *Rule) Claims() []string {
 	if r == nil {
 		return nil
 	}
-	return slices.Clone(r.claims)
+	if r.shadow == nil {
+		return slices.Clone(r.claims)
+	}
+	all := append(slices.Clone(r.claims), r.shadow.claims...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
-// Values returns the texts that the rule compares claims with, sorted: of somebody
-// in very many groups, only these matter here.
+// Values returns the texts that the rule and its shadow compare claims with,
+// sorted: of somebody in very many groups, only these matter here.
 func (r *Rule) Values() []string {
-	if r == nil || r.tree == nil {
+	values := map[string]bool{}
+	for ; r != nil; r = r.shadow {
+		if r.tree == nil {
+			continue
+		}
+		r.tree.each(func(l leaf) {
+			for _, text := range l.literals() {
+				values[text] = true
+			}
+		})
+	}
+	return slices.Sorted(maps.Keys(values))
+}
+
+// Policies returns the names of all policies that take part in the rule, those that
+// policies name included, sorted.
+func (r *Rule) Policies() []string {
+	if r == nil || r.node == nil {
 		return nil
 	}
-	values := map[string]bool{}
-	r.tree.each(func(l leaf) {
-		for _, text := range l.texts.list {
-			values[text] = true
-		}
-	})
-	return slices.Sorted(maps.Keys(values))
+	names := map[string]bool{}
+	var visit func(n node)
+	visit = func(n node) {
+		references(n, func(ref *reference) {
+			if e := r.set.entries[ref.name]; e != nil && !names[ref.name] {
+				names[ref.name] = true
+				visit(e.node)
+			}
+		})
+	}
+	visit(r.node)
+	return slices.Sorted(maps.Keys(names))
 }
 
 // String returns the rule as it would be written: a word, the name of a policy,

@@ -2,18 +2,34 @@ package policy
 
 import "fmt"
 
-// leaf is a comparison, or its opposite. There is no other negation in a tree: it
-// was pushed down when the tree was made, because a program that says
+// test is what a leaf asks about a caller: a *comparison or an *expression.
+type test interface {
+	node
+	verdict(c *Caller) verdict
+	// describe prints it, lists with at most limit values.
+	describe(limit int) string
+	// claims are the claims that it looks at.
+	claims() []path
+	// literals are the texts that it compares claims with.
+	literals() []string
+	// show prints what the caller has in the claim, for the caller.
+	show(name path, v *value, c *Caller) string
+}
+
+// leaf is a test, or its opposite. There is no other negation in a tree: it was
+// pushed down when the tree was made, because a program that says
 // "not (groups contains x)" would grant to whoever has no groups at all.
 type leaf struct {
-	*comparison
+	test
 	negated bool
+	// explain is how much a refusal tells of this leaf.
+	explain Explain
 }
 
 // grants decides the leaf. A claim that is missing or of the wrong type grants
-// neither the comparison nor its opposite.
-func (l leaf) grants(c *Claims) bool {
-	switch l.op.test(l.comparison, c.find(l.claim)) {
+// neither the test nor its opposite.
+func (l leaf) grants(c *Caller) bool {
+	switch l.verdict(c) {
 	case yes:
 		return !l.negated
 	case no:
@@ -44,6 +60,8 @@ var errTooLarge = fault{
 // opposite; nil means that the policy is faulty, which was told already.
 type planter struct {
 	resolve func(r *reference, negated bool) *tree
+	// explain is for all leaves that are planted here.
+	explain Explain
 	// tooLarge is set when a tree outgrew its bounds; all results are void then.
 	tooLarge bool
 }
@@ -52,8 +70,8 @@ type planter struct {
 // something below is faulty.
 func (p *planter) plant(n node, negated bool) *tree {
 	switch n := n.(type) {
-	case *comparison:
-		return &tree{leaf: leaf{comparison: n, negated: negated}, leaves: 1, depth: 1}
+	case test:
+		return &tree{leaf: leaf{test: n, negated: negated, explain: p.explain}, leaves: 1, depth: 1}
 	case *negation:
 		return p.plant(n.node, !negated)
 	case *reference:
@@ -64,37 +82,43 @@ func (p *planter) plant(n node, negated bool) *tree {
 		if negated {
 			with = with.opposite()
 		}
-		t := &tree{connective: with}
-		for _, member := range n.nodes {
-			m := p.plant(member, negated)
-			if m == nil {
+		members := make([]*tree, len(n.nodes))
+		for i, member := range n.nodes {
+			if members[i] = p.plant(member, negated); members[i] == nil {
 				return nil
 			}
-			t.leaves += m.leaves
-			if t.leaves > maxLeaves {
-				p.tooLarge = true
-				return nil
-			}
-			if len(m.nodes) > 0 && m.connective == with {
-				t.nodes = append(t.nodes, m.nodes...)
-				t.depth = max(t.depth, m.depth)
-			} else {
-				t.nodes = append(t.nodes, m)
-				t.depth = max(t.depth, m.depth+1)
-			}
 		}
-		if t.depth > maxDepth {
-			p.tooLarge = true
-			return nil
-		}
-		return t
+		return p.join(with, members...)
 	}
 	panic(fmt.Sprintf("policy: unknown node %T", n))
 }
 
+// join makes one tree of several. It returns nil when that is too large.
+func (p *planter) join(with connective, members ...*tree) *tree {
+	t := &tree{connective: with}
+	for _, m := range members {
+		if t.leaves += m.leaves; t.leaves > maxLeaves {
+			p.tooLarge = true
+			return nil
+		}
+		if len(m.nodes) > 0 && m.connective == with {
+			t.nodes = append(t.nodes, m.nodes...)
+			t.depth = max(t.depth, m.depth)
+		} else {
+			t.nodes = append(t.nodes, m)
+			t.depth = max(t.depth, m.depth+1)
+		}
+	}
+	if t.depth > maxDepth {
+		p.tooLarge = true
+		return nil
+	}
+	return t
+}
+
 // holds decides the tree without its program. It explains a denial; the program
 // decides.
-func (t *tree) holds(c *Claims) bool {
+func (t *tree) holds(c *Caller) bool {
 	if len(t.nodes) == 0 {
 		return t.leaf.grants(c)
 	}

@@ -26,7 +26,12 @@ type. It needs no configuration and leaves nothing behind.`,
 	ports := demo.DefaultPorts
 	cmd.Flags().IntVar(&ports.Proxy, "port", ports.Proxy, "the `port` of claimproxy; a free one if it is taken")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+		ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+		if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+			// A terminal that is closed must leave nothing behind either.
+			ends = append(ends, syscall.SIGHUP)
+		}
+		ctx, stop := signal.NotifyContext(cmd.Context(), ends...)
 		defer stop()
 		context.AfterFunc(ctx, stop)
 		return demo.Run(ctx, demo.Options{Out: stdout, Ports: ports, Serve: func(ctx context.Context, file string, l net.Listener, ready func()) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -84,7 +85,7 @@ func TestTheDemoWorksAsItPrintsInABrowser(t *testing.T) {
 	pick("eve").wantStatus(t, http.StatusForbidden).wantText(t, "groups contains teams/kde-developers", "teams/kde-developers-emeritus")
 	get(t, open).wantProblem(t, http.StatusUnauthorized, "no-credentials")
 
-	endDemo(t, p, temp)
+	endDemo(t, p, temp, syscall.SIGTERM)
 	if a, err := http.Get(open); err == nil {
 		a.Body.Close()
 		t.Error("somebody still listens after the demo has ended")
@@ -137,7 +138,7 @@ func TestTheDemoWorksAsItPrintsInAShell(t *testing.T) {
 	eventually(t, patience, "Ada's revoked token is refused", func() bool {
 		return strings.HasSuffix(shell(t, again), "401\n")
 	})
-	endDemo(t, p, temp)
+	endDemo(t, p, temp, syscall.SIGINT) // ctrl-C
 }
 
 // find returns the first command that ends with a text or contains it.
@@ -166,12 +167,15 @@ func shell(t *testing.T, script string) string {
 	return string(out)
 }
 
-// endDemo stops the demo as ctrl-C does and looks that it is gone without a trace.
-func endDemo(t *testing.T, p *process, temp string) {
+// endDemo stops the demo with a signal and looks that it is gone without a trace.
+func endDemo(t *testing.T, p *process, temp string, with syscall.Signal) {
 	t.Helper()
-	code, err := p.stop()
+	if err := p.signal(with); err != nil {
+		t.Fatal(err)
+	}
+	code, err := p.wait()
 	if err != nil || code != 0 {
-		t.Errorf("the demo after SIGTERM: got exit code %d, %v, want 0", code, err)
+		t.Errorf("the demo after %v: got exit code %d, %v, want 0", with, code, err)
 	}
 	left, err := os.ReadDir(temp)
 	if err != nil {
@@ -188,7 +192,7 @@ func endDemo(t *testing.T, p *process, temp string) {
 // TestTheDemosProviderServesANativeProgram walks the line for tools of one's own.
 func TestTheDemosProviderServesANativeProgram(t *testing.T) {
 	t.Parallel()
-	_, guide, _ := startDemo(t)
+	demo, guide, temp := startDemo(t)
 	app := printed(t, guide, `APP=(http://\S+)`)
 	p := &idp{kind: "the development provider", issuer: printed(t, guide, `at the issuer (http://\S+)`)}
 	discovery := get(t, p.issuer+"/.well-known/openid-configuration").wantStatus(t, http.StatusOK).object(t)
@@ -205,4 +209,5 @@ func TestTheDemosProviderServesANativeProgram(t *testing.T) {
 	got := tool.signIn(person{Username: "ada"})
 	get(t, app+"/analytics/products", "Authorization: Bearer "+got.Access).wantStatus(t, http.StatusOK)
 	get(t, app+"/analytics/products", "Authorization: Bearer "+tool.refresh(got).Access).wantStatus(t, http.StatusOK)
+	endDemo(t, demo, temp, syscall.SIGHUP) // the terminal is closed
 }

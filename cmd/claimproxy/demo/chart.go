@@ -206,10 +206,11 @@ func barsChart(label string, all []share) template.HTML {
 func hoursChart(samples []sample) template.HTML {
 	const (
 		cell, gap = 11.4, 2.0
+		row       = 24.0 // so that the chart is as high as its neighbours
 		left, top = 36.0, 4.0
 		shades    = 5
 		width     = 360
-		height    = 122
+		height    = 212
 	)
 	s := newSVG(width, height, "Reports by weekday and hour, UTC")
 	var counts [7][24]int
@@ -221,11 +222,11 @@ func hoursChart(samples []sample) template.HTML {
 		most = max(most, *n)
 	}
 	for d, day := range []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"} {
-		y := top + float64(d)*(cell+gap)
-		s.text(left-8, y+cell-3, "tick", "end", day)
+		y := top + float64(d)*(row+gap)
+		s.text(left-8, y+row/2+4, "tick", "end", day)
 		for h, n := range counts[d] {
 			s.printf(`<rect class="h%d" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="2.5"><title>%s %d:00, %d reports</title></rect>`,
-				(n*shades+most-1)/most, left+float64(h)*(cell+gap), y, cell, cell, day, h, n)
+				(n*shades+most-1)/most, left+float64(h)*(cell+gap), y, cell, row, day, h, n)
 		}
 	}
 	for h := 0; h < 24; h += 6 {

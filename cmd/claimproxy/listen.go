@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -31,7 +32,7 @@ func listen(c *config.Config, log *slog.Logger) ([]net.Listener, error) {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			closeAll(all)
-			return nil, fmt.Errorf("listen: %w", err)
+			return nil, listenError(address, err)
 		}
 		if tlsConfig != nil {
 			l = tls.NewListener(l, tlsConfig)
@@ -39,6 +40,15 @@ func listen(c *config.Config, log *slog.Logger) ([]net.Listener, error) {
 		all = append(all, l)
 	}
 	return all, nil
+}
+
+// listenError says once what net.Listen says three times.
+func listenError(address string, err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return fmt.Errorf("listening on %s: %w", address, err)
 }
 
 func closeAll(listeners []net.Listener) {

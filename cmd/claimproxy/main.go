@@ -34,8 +34,12 @@ type exit struct{ code int }
 
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
-// usageError is a command line that cannot be meant.
-type usageError struct{ error }
+// usageError is a command line that cannot be meant. help is the command whose
+// help tells what can.
+type usageError struct {
+	error
+	help string
+}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
@@ -49,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &told):
 		return told.code
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "claimproxy: %v\nRun \"claimproxy --help\" for what there is.\n", err)
+		fmt.Fprintf(stderr, "claimproxy: %v\nRun \"%s --help\" for what there is.\n", err, usage.help)
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "claimproxy: %v\n", err)
@@ -66,12 +70,17 @@ have, and one YAML file says who may do what, path by path, in words such as
 "groups contains teams/kde-developers".`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q", args[0])}
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			hint := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = fmt.Sprintf(" (did you mean %s?)", near[0])
+			}
+			return usageError{fmt.Errorf("unknown command %q%s", args[0], hint), cmd.CommandPath()}
 		},
+		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := cmd.Help(); err != nil {
 				return err
@@ -81,17 +90,21 @@ have, and one YAML file says who may do what, path by path, in words such as
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
 	root.AddCommand(newServe(stderr), newCheck(stdout, stderr), newDemo(stdout, stderr), newVersion(stdout))
 	return root
 }
 
 // noArguments refuses arguments, as a mistake in usage.
 func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0])}
+	if len(args) == 0 {
+		return nil
 	}
-	return nil
+	hint := ""
+	if cmd.Flags().Lookup("config") != nil {
+		hint = fmt.Sprintf(" (write --config %s to name the file)", args[0])
+	}
+	return usageError{fmt.Errorf("%s takes no arguments, got %q%s", cmd.CommandPath(), args[0], hint), cmd.CommandPath()}
 }
 
 // configFlag adds --config to a command.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,8 +56,10 @@ func TestExitCodesTellWhoIsToBlame(t *testing.T) {
 		{"a faulty file", []string{"check", "-c", bad}, exitConfig, `unknown key "route"`},
 		{"serving a faulty file", []string{"serve", "--config", bad}, exitConfig, `unknown key "route"`},
 		{"a file that is not there", []string{"check", "-c", filepath.Join(t.TempDir(), "none.yaml")}, exitConfig, "cannot be read"},
-		{"an unknown command", []string{"chekc"}, exitUsage, `unknown command "chekc"`},
-		{"an unknown flag", []string{"check", "--jsn"}, exitUsage, "unknown flag: --jsn"},
+		{"an unknown command", []string{"chekc"}, exitUsage, `unknown command "chekc" (did you mean check?)`},
+		{"a command like no other", []string{"frobnicate"}, exitUsage, "unknown command \"frobnicate\"\nRun \"claimproxy --help\""},
+		{"an unknown flag", []string{"check", "--jsn"}, exitUsage, "unknown flag: --jsn\nRun \"claimproxy check --help\""},
+		{"a file without --config", []string{"check", "a.yaml"}, exitUsage, "--config a.yaml"},
 		{"an argument too many", []string{"version", "please"}, exitUsage, `got "please"`},
 		{"no command", nil, exitUsage, ""},
 		{"the version", []string{"version"}, exitFine, ""},
@@ -117,6 +120,32 @@ func TestASecretIsNeverPrinted(t *testing.T) {
 		if all := stdout + stderr; strings.Contains(all, "canary") {
 			t.Errorf("%q prints the secret:\n%s", args, all)
 		}
+	}
+}
+
+func TestServeWritesWarningsIntoTheLogAndSaysWhichAddressIsTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	address := taken.Addr().String()
+	path := write(t, "claimproxy.yaml", "listen: "+address+strings.Replace(smallConfig, "{file: secret}", "plain-canary", 1))
+	code, _, stderr := command(t, "serve", "-c", path)
+	if code != exitFailed {
+		t.Errorf("exit code: got %d, want %d", code, exitFailed)
+	}
+	line, rest, _ := strings.Cut(stderr, "\n")
+	var warning struct {
+		Level, Msg, Key string
+		Line            int
+	}
+	if err := json.Unmarshal([]byte(line), &warning); err != nil || warning.Level != "WARN" || warning.Line != 4 ||
+		warning.Key != "providers[0].client_secret" || !strings.Contains(warning.Msg, "the secret stands in the configuration file") {
+		t.Errorf("got %q (%v), want the warning about the secret as one line of JSON", line, err)
+	}
+	if want := "claimproxy: listening on " + address + ": address already in use\n"; rest != want {
+		t.Errorf("got %q, want %q", rest, want)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 )
 
 func newServe(stderr io.Writer) *cobra.Command {
@@ -28,16 +30,20 @@ with a fault is not run: the faults are printed and the exit code is 78.`,
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, report := load(*path)
-		if err := report.Write(stderr); err != nil {
-			return err
-		}
-		if c == nil {
-			return exit{exitConfig}
+		log := newLogger(stderr)
+		switch {
+		case c == nil:
+			return errors.Join(report.Write(stderr), exit{exitConfig})
+		case onTerminal(stderr):
+			if err := report.Write(stderr); err != nil {
+				return err
+			}
+		default:
+			logWarnings(log, report)
 		}
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal finds nobody listening, and kills
-		log := newLogger(stderr)
 		listeners, err := listen(c.config, log)
 		if err != nil {
 			return err
@@ -49,12 +55,27 @@ with a fault is not run: the faults are printed and the exit code is 78.`,
 
 // newLogger writes JSON, or text where a person is watching.
 func newLogger(w io.Writer) *slog.Logger {
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return slog.New(slog.NewTextHandler(w, nil))
-		}
+	if onTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// logWarnings tells a log, whose every line is JSON, what a person at a terminal is
+// shown with the line of the file.
+func logWarnings(log *slog.Logger, report *config.Report) {
+	for _, f := range report.Warnings {
+		log.Warn("configuration: "+f.Message, "file", f.At.File, "line", f.At.Line, "key", f.Path, "hint", f.Hint)
+	}
 }
 
 // serve runs a configuration on listeners, which it closes, until ctx ends; then it

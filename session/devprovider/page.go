@@ -25,6 +25,7 @@ func initial(name string) string {
 type pageContent struct {
 	Title  string
 	Text   string
+	Link   string // follows Text
 	Style  string
 	Action string
 	Client string
@@ -62,7 +63,8 @@ func (p *Provider) signedOutPage(w http.ResponseWriter) {
 func (p *Provider) serveHome(w http.ResponseWriter, r *http.Request) {
 	p.render(w, http.StatusOK, "", pageContent{
 		Title: "A provider for development",
-		Text:  "Applications send people here to sign in. Its description for them is at " + p.URL(Discovery) + ".",
+		Text:  "Applications send people here to sign in. What they need to know stands at",
+		Link:  p.URL(Discovery),
 	})
 }
 

@@ -192,12 +192,19 @@ func (p *Proxy) answer(x *exchange, status int, v Verdict) {
 		content.Text = append(content.Text, "It is for: "+title+".")
 	}
 	browser := x.route != nil && x.route.SignIn.Has(Browser)
+	bearer := x.route != nil && x.route.SignIn.Has(Bearer)
 	switch {
 	case status == http.StatusUnauthorized && browser:
 		problem.SignInURL = p.signIn
+		if bearer && v.Reason == Reason(session.ReasonNoCredentials) {
+			problem.Detail += " " + sendToken
+		}
 		content.Actions = []answer.Action{{Label: "Sign in", URL: p.signInURL(x), Main: true}}
+	case status == http.StatusUnauthorized && v.Reason == Reason(session.ReasonNoCredentials):
+		content.Title, content.Text = forPrograms, []string{sendToken}
+		problem.Detail = forPrograms + ". " + sendToken
 	case status == http.StatusUnauthorized:
-		content.Text = append(content.Text, "This address is for programs: they send an access token with each request.")
+		content.Text = append(content.Text, forPrograms+". "+sendToken)
 	case status == http.StatusForbidden && browser && v.Identity != nil:
 		if v.Identity.User != "" {
 			content.Facts = []answer.Fact{{Name: "Signed in as", Value: v.Identity.User}}

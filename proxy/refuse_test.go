@@ -134,8 +134,8 @@ func TestProblemsForPrograms(t *testing.T) {
 		detail       string
 		signIn       string
 	}{
-		{"no credentials", "/", nil, 401, "no-credentials", "This address is for people who are signed in.", "https://" + publicHost + "/.auth/sign-in"},
-		{"no credentials where browsers are no use", "/bearer/", nil, 401, "no-credentials", "This address is for people who are signed in.", ""},
+		{"no credentials", "/", nil, 401, "no-credentials", "This address is for people who are signed in. A program sends an access token with each request, as Authorization: Bearer.", "https://" + publicHost + "/.auth/sign-in"},
+		{"no credentials where browsers are no use", "/bearer/", nil, 401, "no-credentials", "This address is for programs. A program sends an access token with each request, as Authorization: Bearer.", ""},
 		{"expired session", "/", []string{"Cookie: " + cookieName + "=expired"}, 401, "session-expired", "Your session has expired.", "https://" + publicHost + "/.auth/sign-in"},
 		{"bad token", "/", []string{"Authorization: Bearer bad"}, 401, "token-invalid", "The token is not known.", "https://" + publicHost + "/.auth/sign-in"},
 		{"not allowed", "/", []string{"Cookie: " + cookieName + "=joe"}, 403, "not-allowed", "needs groups contains teams/kde-developers - you have groups: [teams/kde-developers-emeritus]", ""},
@@ -186,7 +186,7 @@ func TestPagesForPeople(t *testing.T) {
 			[]string{"Please sign in again", "Your session has expired.", "sign-in?return_to=%2F&#34;", ">Sign in<"}, nil},
 		{"navigation with a scheme that cannot be used", "GET", "/x", []string{navigation, "Authorization: Basic YTpi"}, 401,
 			[]string{"Please sign in", "sign-in?return_to=%2Fx", ">Sign in<"}, nil},
-		{"address for programs", "GET", "/bearer/", []string{navigation}, 401, []string{"This address is for programs"}, []string{"sign-in"}},
+		{"address for programs", "GET", "/bearer/", []string{navigation}, 401, []string{"This address is for programs", "as Authorization: Bearer."}, []string{"sign-in", "sign in", "signed in"}},
 		{"nothing here", "GET", "/", []string{navigation, "Host: other.example.org"}, 404, []string{"There is nothing here"}, []string{"sign-in"}},
 		{"store down", "GET", "/x?y=1", []string{navigation, "Cookie: " + cookieName + "=down"}, 503,
 			[]string{"Please try again", "The store is away.", `href="/x?y=1"`, "Try again"}, nil},

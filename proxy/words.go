@@ -8,6 +8,12 @@ import (
 // reasonScope is the reason whose refusal names the error insufficient_scope.
 const reasonScope = Reason(policy.ReasonScope)
 
+// What is said where programs are expected.
+const (
+	forPrograms = "This address is for programs"
+	sendToken   = "A program sends an access token with each request, as Authorization: Bearer."
+)
+
 // words is what people and programs are told about a reason.
 type words struct {
 	// title is the heading of the page.

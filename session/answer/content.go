@@ -15,6 +15,9 @@ type Content struct {
 	Lists []List
 	// Actions is what the reader can do: links and forms with one button.
 	Actions []Action
+	// Tables are longer tables of exact names and values, below the actions so
+	// that these stay in sight.
+	Tables []Table
 	// Help tells where to ask: a link if it is an https, http or mailto URL, else
 	// a sentence.
 	Help string
@@ -32,6 +35,19 @@ type Need struct{ Needs, Have string }
 
 // Fact is one line of a table.
 type Fact struct{ Name, Value string }
+
+// Table is a titled table, such as the claims that are known about somebody.
+type Table struct {
+	Title string
+	Rows  []Row
+}
+
+// Row is one line of a Table: a name and its values, one below the other. Of many
+// values the page shows the first ones and folds the others away.
+type Row struct {
+	Name   string
+	Values []string
+}
 
 // List is a titled list.
 type List struct {

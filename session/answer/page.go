@@ -29,8 +29,31 @@ type page struct {
 	Site      string
 	Actions   []action
 	Lists     []list
+	Tables    []table
 	HelpLink  string
 	RequestID string
+}
+
+type table struct {
+	Title string
+	Rows  []row
+}
+
+// row shows Values and folds More away.
+type row struct {
+	Name         string
+	Values, More []string
+}
+
+// shownValues is how many values of a row are shown. One more than that is shown
+// too, rather than folded away alone.
+const shownValues = 10
+
+func newRow(r Row) row {
+	if len(r.Values) <= shownValues+1 {
+		return row{Name: r.Name, Values: r.Values}
+	}
+	return row{Name: r.Name, Values: r.Values[:shownValues], More: r.Values[shownValues:]}
 }
 
 type list struct {
@@ -67,6 +90,13 @@ func (a *Answers) Page(w http.ResponseWriter, r *http.Request, status int, c Con
 			shown.Items = append(shown.Items, item{Text: i.Text, Note: i.Note, Actions: policy.actions(i.Actions)})
 		}
 		p.Lists = append(p.Lists, shown)
+	}
+	for _, t := range c.Tables {
+		shown := table{Title: t.Title}
+		for _, r := range t.Rows {
+			shown.Rows = append(shown.Rows, newRow(r))
+		}
+		p.Tables = append(p.Tables, shown)
 	}
 	for _, o := range c.FormOrigins {
 		policy.form(o)

@@ -43,17 +43,25 @@ var pages = map[string]Content{
 	},
 	"me.html": {
 		Title: "Jane Doe",
-		Facts: []Fact{{"groups", "teams/kde-developers, teams/sysadmins"}, {"email", "jane@example.org"}, {"Signed in", "2026-11-21 10:00 UTC"}},
+		Facts: []Fact{{"Signed in", "2026-11-21 10:00 UTC"}},
 		Lists: []List{{Title: "Other sessions", Items: []Item{
 			{Text: "Firefox on Linux", Note: "since 2026-11-20", Actions: []Action{{Label: "End", URL: "/.auth/sessions/end", Post: true, Hidden: map[string]string{"id": "1"}}}},
 		}}},
 		Actions: []Action{{Label: "Sign out", URL: "/.auth/sign-out", Post: true}},
+		Tables: []Table{{Title: "What is known about you", Rows: []Row{
+			{"email", []string{"jane@example.org"}},
+			{"groups", strings.Fields("teams/a teams/b teams/c teams/d teams/e teams/f teams/g teams/h teams/i teams/j teams/k teams/l")},
+			{"roles", strings.Fields("a b c d e f g h i j k")},
+		}}},
 	},
 	"hostile.html": {
 		Title: attack,
 		Text:  []string{attack},
 		Needs: []Need{{Needs: attack, Have: "groups: [" + attack + "]"}},
 		Facts: []Fact{{attack, attack}},
+		Tables: []Table{{Title: attack, Rows: []Row{
+			{attack, []string{attack, attack, attack, attack, attack, attack, attack, attack, attack, attack, attack, attack}},
+		}}},
 		Lists: []List{{Title: attack, Items: []Item{{Text: attack, Note: attack}}}},
 		Actions: []Action{
 			{Label: attack, URL: "/x?y=" + attack, Logo: "data:image/svg+xml," + attack, Color: attack, ColorDark: `#fff"/><script>`},

@@ -78,7 +78,8 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p *provider.Pro
 	if _, err := h.Sessions.Identify(r); err == nil {
 		// The back button, a reload, an old tab: the person is signed in already.
 		c.Text = append(c.Text, "You are signed in already, so you can also simply go on.")
-		c.Actions = append([]answer.Action{{Label: "Go on", URL: place}}, c.Actions...)
+		c.Actions[0].Main = false
+		c.Actions = append([]answer.Action{{Label: "Go on", URL: place, Main: true}}, c.Actions...)
 	}
 	h.Answers.Refuse(w, r, f.status, answer.Problem{Code: string(f.reason), Detail: f.sentence}, c)
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,22 +44,22 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) {
 	}
 	c := answer.Content{Title: "You are " + nameOf(id), Facts: []answer.Fact{
 		{Name: "Signed in at", Value: h.providerName(id.Provider)},
-		{Name: "Since", Value: id.SignedIn.UTC().Format("2 January 2006, 15:04 UTC")},
+		{Name: "Since", Value: forPeople(id.SignedIn)},
 	}}
 	if !id.Until.IsZero() {
-		c.Facts = append(c.Facts, answer.Fact{Name: "Until at most", Value: id.Until.UTC().Format("2 January 2006, 15:04 UTC")})
-	}
-	for _, name := range slices.Sorted(maps.Keys(id.Claims)) {
-		c.Facts = append(c.Facts, answer.Fact{Name: name, Value: show(id.Claims[name])})
+		c.Facts = append(c.Facts, answer.Fact{Name: "At most until", Value: forPeople(id.Until)})
 	}
 	c.Actions = []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Post: true}}
+	c.Tables = []answer.Table{{Title: "What is known about you", Rows: rowsOf(id.Claims)}}
 	h.Answers.Page(w, r, http.StatusOK, c)
 }
+
+func forPeople(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
 
 func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, err error) {
 	if unknown(err) {
 		h.unavailable(w, r, storeFailed("Who you are cannot be looked up right now. Please try again in a moment.", err),
-			answer.Action{Label: "Try again", URL: h.link("me")})
+			answer.Action{Label: "Try again", URL: h.link("me"), Main: true})
 		return
 	}
 	signIn := h.link("sign-in", "return_to", h.link("me"))
@@ -69,8 +70,8 @@ func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h.Answers.Refuse(w, r, http.StatusUnauthorized,
 		answer.Problem{Code: string(code), Detail: "Nobody is signed in here.", SignInURL: h.destination(signIn)},
-		answer.Content{Title: "Nobody is signed in", Text: []string{"Nobody is signed in here in this browser."},
-			Actions: []answer.Action{{Label: "Sign in", URL: signIn}}})
+		answer.Content{Title: "Nobody is signed in", Text: []string{"This page tells who you are here, once you have signed in with this browser."},
+			Actions: []answer.Action{{Label: "Sign in", URL: signIn, Main: true}}})
 }
 
 func (h *Handler) providerName(id string) string {
@@ -100,21 +101,63 @@ func nameOf(id *session.Identity) string {
 	return "somebody without a name"
 }
 
-// show prints a claim for people: lists by their elements, text as it is.
-func show(v any) string {
+// rowsOf are claims for people, in the order of their names.
+func rowsOf(claims session.Claims) []answer.Row {
+	rows := make([]answer.Row, 0, len(claims))
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		rows = append(rows, answer.Row{Name: name, Values: show(name, claims[name])})
+	}
+	return rows
+}
+
+// show prints a claim for people: a list by its elements, a time as one.
+func show(name string, v any) []string {
 	switch v := v.(type) {
-	case string:
-		return v
 	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = show(e)
+		if len(v) == 0 {
+			return []string{"none"}
 		}
-		return strings.Join(parts, ", ")
+		lines := make([]string, len(v))
+		for i, e := range v {
+			lines[i] = showOne(e)
+		}
+		return lines
+	case json.Number:
+		if t, ok := timeOf(name, v); ok {
+			return []string{t}
+		}
+	}
+	return []string{showOne(v)}
+}
+
+// showOne prints a text as it is, in quotes where it would not be seen what it is,
+// and anything else as JSON.
+func showOne(v any) string {
+	if s, ok := v.(string); ok {
+		hidden := func(r rune) bool { return r != ' ' && !strconv.IsPrint(r) }
+		if s == "" || strings.TrimSpace(s) != s || strings.ContainsFunc(s, hidden) {
+			return strconv.Quote(s)
+		}
+		return s
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return ""
 	}
 	return string(b)
+}
+
+// timeOf reads the claims that are times: seconds since 1970 (RFC 7519 section 2,
+// OpenID Connect Core sections 2 and 5.1).
+func timeOf(name string, n json.Number) (string, bool) {
+	switch name {
+	case "auth_time", "exp", "iat", "nbf", "updated_at":
+	default:
+		return "", false
+	}
+	seconds, err := strconv.ParseFloat(n.String(), 64)
+	if err != nil || seconds < 0 || seconds >= 253402300800 { // the year 10000
+		return "", false
+	}
+	return time.Unix(int64(seconds), 0).UTC().Format("2 Jan 2006, 15:04:05 UTC"), true
 }

@@ -19,7 +19,7 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 		h.Answers.Refuse(w, r, http.StatusForbidden,
 			answer.Problem{Code: reasonNotAllowed, Detail: "Signing out must be asked for on this site itself."},
 			answer.Content{Title: "Not signed out", Text: []string{"Signing out must be asked for on this site itself."},
-				Actions: []answer.Action{{Label: "Go to the sign-out page", URL: h.link("sign-out")}}})
+				Actions: []answer.Action{{Label: "Go to the sign-out page", URL: h.link("sign-out"), Main: true}}})
 		return
 	}
 	if err := h.Sessions.End(w, r); err != nil {
@@ -40,20 +40,20 @@ func (h *Handler) signOutPage(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.Answers.Page(w, r, http.StatusOK, answer.Content{
 			Title:   "You are signed out",
-			Text:    []string{"Nobody is signed in here in this browser. You may still be signed in at your provider."},
-			Actions: []answer.Action{{Label: "Sign in", URL: h.link("sign-in")}},
+			Text:    []string{"Nobody is signed in here with this browser. You may still be signed in at your provider."},
+			Actions: []answer.Action{{Label: "Sign in", URL: h.link("sign-in"), Main: true}},
 		})
 		return
 	}
 	h.Answers.Page(w, r, http.StatusOK, answer.Content{
 		Title:   "Sign out?",
 		Text:    []string{"You are signed in as " + nameOf(id) + "."},
-		Actions: []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Post: true}},
+		Actions: []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Main: true, Post: true}},
 	})
 }
 
 func (h *Handler) signOutAgain() answer.Action {
-	return answer.Action{Label: "Try again", URL: h.link("sign-out")}
+	return answer.Action{Label: "Try again", URL: h.link("sign-out"), Main: true}
 }
 
 // unknown says whether an error of Identify leaves open who is signed in: it is

@@ -98,5 +98,5 @@ func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, err error,
 
 // again is the button that starts over.
 func (h *Handler) again(p *provider.Provider, place string) answer.Action {
-	return answer.Action{Label: "Try again", URL: h.link("start/"+p.ID, "return_to", place)}
+	return answer.Action{Label: "Try again", URL: h.link("start/"+p.ID, "return_to", place), Main: true}
 }

@@ -44,6 +44,10 @@ func listen(c *config.Config, log *slog.Logger) ([]net.Listener, error) {
 
 // listenError says once what net.Listen says three times.
 func listenError(address string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
 	var call *os.SyscallError
 	if errors.As(err, &call) {
 		err = call.Err

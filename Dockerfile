@@ -3,6 +3,10 @@
 #
 #   docker build -t claimproxy .
 #   docker run -p 8080:8080 -v ./claimproxy.yaml:/etc/claimproxy/claimproxy.yaml:ro -v claimproxy:/var/lib/claimproxy claimproxy
+#
+# claimproxy.yaml says listen: ":8080"; the default, 127.0.0.1:8080, cannot be
+# reached from outside the container. It and the files that it names, such as
+# secrets, must be readable for user 65532.
 
 FROM golang:1.26-bookworm AS build
 WORKDIR /src

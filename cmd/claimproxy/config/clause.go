@@ -18,7 +18,7 @@ const clauseExpected = "a condition, or a mapping with one of all, any and not"
 // YAML made of it is told here.
 func (l *loader) clause(n *yaml.Node, to *policy.Clause, path string) bool {
 	to.At = l.textPosition(n)
-	l.conditions[to.At] = place{node: n, path: path}
+	l.conditions[to.At] = place{node: n, at: to.At, path: path}
 	switch {
 	case n.Kind == yaml.SequenceNode:
 		l.fault(n, path, "expected %s, got a list: say all: or any: in front of it", clauseExpected)
@@ -134,7 +134,7 @@ func (l *loader) swallowed(n *yaml.Node, text, path string) bool {
 		f.hint("if it is a comment, put a blank after the `#`")
 	}
 	// Point at the "#" where it is in the same line.
-	rest := l.src.from(n.Line, n.Column)
+	rest := l.source(n).from(n.Line, n.Column)
 	if i := strings.LastIndex(rest, comment); i >= 0 {
 		f.At.Column = n.Column + utf8.RuneCountInString(rest[:i])
 		f.Length = utf8.RuneCountInString(comment)
@@ -151,8 +151,9 @@ func (l *loader) textPosition(n *yaml.Node) policy.Position {
 	case n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
 		at.Column++
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		for line := n.Line + 1; line <= len(l.src.lines); line++ {
-			if text := l.src.from(line, 1); strings.TrimSpace(text) != "" {
+		src := l.source(n)
+		for line := n.Line + 1; line <= len(src.lines); line++ {
+			if text := src.from(line, 1); strings.TrimSpace(text) != "" {
 				at.Line, at.Column = line, len(text)-len(strings.TrimLeft(text, " "))+1
 				break
 			}

@@ -7,8 +7,9 @@ import (
 	"github.com/claimproxy/claimproxy/policy"
 )
 
-// Config is a whole configuration file with its defaults filled in. Load makes it
-// and nobody changes or copies it afterwards.
+// Config is a whole configuration with its defaults filled in: the file, and what the
+// files that it includes add. Load makes it and nobody changes or copies it
+// afterwards.
 type Config struct {
 	// PublicURL is where people sign in, and the address that redirect URIs begin
 	// with: https and a host, without path, query and user info. Plain http is
@@ -39,6 +40,20 @@ type Config struct {
 	// SIGTERM. The default is 30s.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 
+	// Include names files that hold more policies, upstreams, routes, people and tests,
+	// so that each team can keep its own. A name is relative to this file and may be a
+	// pattern: `*` and `?` stand for characters other than a slash, [a-z] for one of
+	// these; files whose name begins with a dot are passed over. The files of a pattern
+	// are read in the order of their names; a pattern that no file matches is legal, a
+	// name that is no file is not, and no file can be included twice. An included file
+	// has none of the other keys, and includes no further ones.
+	//
+	// The routes of the file that includes come before those that it includes, and
+	// these are in the order of Include: the first that matches decides. The names of
+	// policies, upstreams and people are common to all files, so that none of them is
+	// defined twice.
+	Include []string `yaml:"include,many"`
+
 	// Providers are the OpenID Providers that people sign in at and whose tokens are
 	// accepted. At least one is needed as soon as a route asks who is calling.
 	Providers []Provider `yaml:"providers"`
@@ -46,18 +61,22 @@ type Config struct {
 	// Session is about people with a browser, from signing in to signing out.
 	Session Session `yaml:"session"`
 
-	// Policies are named conditions over claims, in the file's order.
+	// Policies are named conditions over claims, in the order of the files.
 	Policies []Policy `yaml:"policies,keyed"`
 
-	// Upstreams are the named applications behind the routes, in the file's order.
+	// Upstreams are the named applications behind the routes, in the order of the files.
 	Upstreams []Upstream `yaml:"upstreams,keyed"`
 
 	// Routes say who may do what. The first whose host and path match decides; a
-	// request that none matches gets 404.
-	Routes []Route `yaml:"routes,required"`
+	// request that none matches gets 404. There is at least one, here or in an included
+	// file.
+	Routes []Route `yaml:"routes"`
 
 	// File is the name of the file, as Load got it.
 	File string
+	// Files are all files that Load has read: this one, those that it includes in their
+	// order, and then the ones that they name, such as secrets and certificates.
+	Files []string
 
 	places map[any]place
 }
@@ -148,13 +167,13 @@ func (c *Config) RedirectURI(p *Provider) string {
 	return c.PublicURL.String() + p.CallbackPath
 }
 
-// Place says where a value of the configuration stands in the file, and its path.
-// The argument is a pointer to a field or an element of c. For what the file does
-// not mention the position has no line and the path is empty.
+// Place says where a value of the configuration stands: the file, the line, and its
+// path in that file. The argument is a pointer to a field or an element of c. For what
+// no file mentions the position is the file as a whole and the path is empty.
 func (c *Config) Place(value any) (policy.Position, string) {
 	p, ok := c.places[value]
 	if !ok {
 		return policy.Position{File: c.File}, ""
 	}
-	return policy.Position{File: c.File, Line: p.node.Line, Column: p.node.Column}, p.path
+	return p.at, p.path
 }

@@ -51,7 +51,8 @@ func TestDefaultsOfTheSmallestFile(t *testing.T) {
 			Hosts: []string{"telemetry.example.org"}, Path: "/", Upstream: UpstreamRef{Upstream: upstream},
 			Allow: &policy.Clause{Text: "signed-in"}, SignIn: []SignIn{SignInBrowser, SignInBearer}, IdentityHeaders: upstream.IdentityHeaders,
 		}},
-		File: "/etc/claimproxy/claimproxy.yaml",
+		File:  "/etc/claimproxy/claimproxy.yaml",
+		Files: []string{"/etc/claimproxy/claimproxy.yaml"},
 	}
 	if diff := compare(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

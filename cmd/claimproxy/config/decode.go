@@ -13,13 +13,6 @@ import (
 	"github.com/claimproxy/claimproxy/policy"
 )
 
-// place is where the value of one key stands in the file.
-type place struct {
-	node *yaml.Node // the value; the key when the value is missing
-	path string
-	bad  bool // a fault has been reported for the value itself
-}
-
 // ownDecoder is a type that reads its node itself, because it has more than one
 // form in the file. It reports its faults and says whether there were none.
 type ownDecoder interface {
@@ -45,7 +38,7 @@ var foreignDecoders = map[reflect.Type]func(l *loader, n *yaml.Node, v reflect.V
 func (l *loader) value(n *yaml.Node, v reflect.Value, path string, opt options) bool {
 	n = follow(n)
 	ok := l.decode(n, v, path, opt)
-	l.places[v.Addr().Interface()] = place{node: n, path: path, bad: !ok}
+	l.note(v.Addr().Interface(), n, path, !ok)
 	return ok
 }
 
@@ -89,14 +82,14 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string) bool {
 			if meant := l.unknownKey(key, path, name, fields); meant != nil && !seen[meant.name] {
 				// It is not missing as well.
 				seen[meant.name] = true
-				l.places[v.Field(meant.index).Addr().Interface()] = place{node: key, path: path, bad: true}
+				l.note(v.Field(meant.index).Addr().Interface(), key, path, true)
 			}
 			return
 		}
 		field := v.Field(f.index)
 		if isNull(follow(val)) {
 			l.nothing(key, val, path, f.options)
-			l.places[field.Addr().Interface()] = place{node: key, path: path, bad: true}
+			l.note(field.Addr().Interface(), key, path, true)
 			return
 		}
 		l.value(val, field, path, f.options)
@@ -124,10 +117,10 @@ func (l *loader) keyedList(n *yaml.Node, v reflect.Value, path string) bool {
 		i++
 		field := element.Field(name)
 		field.SetString(key)
-		l.places[field.Addr().Interface()] = place{node: keyNode, path: path}
+		l.note(field.Addr().Interface(), keyNode, path, false)
 		if isNull(follow(val)) {
 			l.nothing(keyNode, val, path, options{required: true})
-			l.places[element.Addr().Interface()] = place{node: keyNode, path: path, bad: true}
+			l.note(element.Addr().Interface(), keyNode, path, true)
 			return
 		}
 		l.value(val, element, path, options{})
@@ -184,6 +177,19 @@ func (l *loader) unknownKey(key *yaml.Node, path, name string, fields *fields) *
 	if c := closest(name, fields.names()); c != "" {
 		f.hint("did you mean %q?", c)
 		return fields.byName[c]
+	}
+	if fields == fieldsOf(reflect.TypeFor[included]()) {
+		if own := fieldsOf(reflect.TypeFor[Config]()); own.byName[name] != nil {
+			f.Message = fmt.Sprintf("the key %s cannot stand in an included file", quote(name))
+			f.hint("it belongs to the main file, %s", l.name)
+			if name == "include" {
+				f.hint("an included file includes no further ones: list them in the main file, %s", l.name)
+			}
+			return nil
+		} else if c := closest(name, own.names()); c != "" {
+			f.hint("did you mean %q? it belongs to the main file, %s", c, l.name)
+			return nil
+		}
 	}
 	if elsewhere := keyHomes()[name]; len(elsewhere) > 0 {
 		f.hint("it belongs to %s", strings.Join(elsewhere, " or "))

@@ -1,6 +1,6 @@
-// Package config owns the configuration file: it reads it, decodes it strictly,
-// fills in the defaults and validates the whole, and it knows the sentence for
-// everything that can be wrong with it.
+// Package config owns the configuration file and those that it includes: it reads
+// them, decodes them strictly, fills in the defaults and validates the whole, and it
+// knows the sentence for everything that can be wrong with it.
 //
 // The structs here are the manual. The comment of a field says what the key
 // means, what leaving it out means, and its limits; config.example.yaml at the
@@ -14,20 +14,31 @@
 //	many      one value or a list of them; always a slice in Go
 //	keyed     a mapping in the file, in Go a slice in the file's order whose
 //	          elements have a Name with the tag ",key"
-//	path      a file name, relative to the directory of the configuration file
+//	path      a file name, relative to the directory of the file that names it
 //	text      the string may have several lines
 //
 // # What the package promises
 //
 //   - All faults are reported at once, each with file, line, column, path, what
-//     was expected and what was met. The only exception is a file that is not
-//     YAML: there the first fault hides the others.
+//     was expected and what was met, over all files. There are two exceptions. In a
+//     file that is not YAML the first fault hides the others. And while a file cannot
+//     be read, nothing is said about names that may be defined there.
 //   - A file with a fault gives no Config at all. A secret that cannot be read is
 //     a fault, never an empty secret.
 //   - A Secret cannot be printed, and the source lines that faults show have
 //     their secrets masked.
 //   - Loading changes nothing and calls nobody: it reads the file and the files
 //     that it names, and looks at the environment, all through Env.
+//
+// # Several files
+//
+// The key include names files that add policies, upstreams, routes, people and tests;
+// everything else belongs to the main file. There is one Config of all of them, in
+// which the main file's routes come first and those of the included files follow in
+// their order: the file that includes decides before those that it includes. Each
+// value keeps its place, a file with a line, and faults are shown with the line of the
+// file that they are in. Where routes of two files match the same requests, a warning
+// names both places.
 //
 // # YAML
 //

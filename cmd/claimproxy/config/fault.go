@@ -12,7 +12,7 @@ import (
 	"github.com/claimproxy/claimproxy/policy"
 )
 
-// Fault is one thing that is wrong, or doubtful, in the configuration file.
+// Fault is one thing that is wrong, or doubtful, in the configuration.
 type Fault struct {
 	// At is where the fault begins. Line and Column count from one, columns in
 	// characters; Line 0 speaks of the file as a whole.
@@ -95,15 +95,15 @@ func (f Fault) snippet() string {
 	return b.String()
 }
 
-// Report is everything that Load has to say about a file.
+// Report is everything that Load has to say about a file and those it includes.
 type Report struct {
-	// Errors are the faults that make the file unusable, in the file's order.
+	// Errors are the faults that make the file unusable, the main file's first, each
+	// file's in its order.
 	Errors []Fault
-	// Warnings are what is legal and yet worth a second look, in the file's
-	// order.
+	// Warnings are what is legal and yet worth a second look, in the same order.
 	Warnings []Fault
 
-	sources map[string]*source // by file name
+	sources []*source // the files, in their order
 }
 
 // OK says whether the file can be used. Warnings do not count.
@@ -120,11 +120,20 @@ func (r *Report) Add(at policy.Position, path, message string) {
 func (r *Report) showSources() {
 	for _, list := range [][]Fault{r.Errors, r.Warnings} {
 		for i := range list {
-			if s := r.sources[list[i].At.File]; s != nil {
-				list[i].Source = s.line(list[i].At.Line)
+			if n := r.rank(list[i].At.File); n < len(r.sources) {
+				list[i].Source = r.sources[n].line(list[i].At.Line)
 			}
 		}
 	}
+}
+
+// rank is where a file stands among those that were read. The main one is the first,
+// and one that is not among them comes last.
+func (r *Report) rank(file string) int {
+	if i := slices.IndexFunc(r.sources, func(s *source) bool { return s.name == file }); i >= 0 {
+		return i
+	}
+	return len(r.sources)
 }
 
 // add puts a fault into its place in the file's order. A fault inside an anchor
@@ -132,7 +141,7 @@ func (r *Report) showSources() {
 func (r *Report) add(list *[]Fault, f Fault) {
 	i, _ := slices.BinarySearchFunc(*list, f, func(a, b Fault) int {
 		return cmp.Or(
-			cmp.Compare(a.At.File, b.At.File),
+			cmp.Compare(r.rank(a.At.File), r.rank(b.At.File)),
 			cmp.Compare(a.At.Line, b.At.Line),
 			cmp.Compare(a.At.Column, b.At.Column),
 			// Never equal: behind the faults that were found earlier at this place.

@@ -6,8 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
-	"unicode/utf8"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -23,6 +22,8 @@ type Env struct {
 	ReadFile func(name string) ([]byte, error)
 	// Stat is os.Stat.
 	Stat func(name string) (fs.FileInfo, error)
+	// Glob is filepath.Glob.
+	Glob func(pattern string) (names []string, err error)
 }
 
 func (e Env) withDefaults() Env {
@@ -35,12 +36,15 @@ func (e Env) withDefaults() Env {
 	if e.Stat == nil {
 		e.Stat = os.Stat
 	}
+	if e.Glob == nil {
+		e.Glob = filepath.Glob
+	}
 	return e
 }
 
-// Load reads a configuration file. The Config is nil when the report has errors;
-// the report is never nil. It reads the files that the configuration names
-// (secrets, certificates), changes nothing and asks nobody.
+// Load reads a configuration file and those that it includes. The Config is nil when
+// the report has errors; the report is never nil. It reads the files that the
+// configuration names (secrets, certificates), changes nothing and asks nobody.
 func Load(name string, env Env) (*Config, *Report) {
 	env = env.withDefaults()
 	data, err := env.ReadFile(name)
@@ -58,10 +62,12 @@ func Parse(name string, data []byte, env Env) (*Config, *Report) {
 	l := &loader{
 		name:       name,
 		env:        env.withDefaults(),
-		src:        newSource(data),
+		nodes:      make(map[*yaml.Node]*source),
+		whole:      true,
 		places:     make(map[any]place),
 		conditions: make(map[policy.Position]place),
 	}
+	l.remember()
 	c := l.load(data)
 	r := l.report()
 	if !r.OK() {
@@ -70,11 +76,20 @@ func Parse(name string, data []byte, env Env) (*Config, *Report) {
 	return c, r
 }
 
-// loader is one reading of one file.
+// loader is one reading of a configuration file and of those that it includes.
 type loader struct {
-	name string
+	name string // of the main file
 	env  Env
-	src  *source
+
+	// sources are the texts of the files, the main one first.
+	sources []*source
+	// nodes knows which file a node is from.
+	nodes map[*yaml.Node]*source
+	// whole says that every file could be read. Otherwise a name that is not there
+	// may be in what is missing, and nothing is said about it.
+	whole bool
+	// named are the files that the configuration names, as far as they could be read.
+	named []string
 
 	errors, warnings []*Fault
 
@@ -96,7 +111,7 @@ type policyName struct {
 }
 
 func (l *loader) load(data []byte) *Config {
-	root := l.parse(data)
+	root := l.tree(l.name, data, "public_url and routes")
 	if root == nil {
 		return nil
 	}
@@ -104,14 +119,43 @@ func (l *loader) load(data []byte) *Config {
 	if !l.into(c, root, "") {
 		return nil
 	}
+	l.include(c)
 	l.defaults(c)
-	l.validate(c)
+	l.validate(c, root)
+	for _, src := range l.sources {
+		c.Files = append(c.Files, src.name)
+	}
+	for _, name := range l.named {
+		if !slices.Contains(c.Files, name) {
+			c.Files = append(c.Files, name)
+		}
+	}
 	return c
+}
+
+// tree reads the text of a file. It returns nil after it has reported why there is
+// nothing in it.
+func (l *loader) tree(name string, data []byte, expected string) *yaml.Node {
+	r := &reading{loader: l, src: newSource(name, data)}
+	l.sources = append(l.sources, r.src)
+	return r.parse(data, expected)
+}
+
+// remember notes the files that are read from now on.
+func (l *loader) remember() {
+	read := l.env.ReadFile
+	l.env.ReadFile = func(name string) ([]byte, error) {
+		data, err := read(name)
+		if err == nil && !slices.Contains(l.named, name) {
+			l.named = append(l.named, name)
+		}
+		return data, err
+	}
 }
 
 // report sorts what was found.
 func (l *loader) report() *Report {
-	r := &Report{sources: map[string]*source{l.name: l.src}}
+	r := &Report{sources: l.sources}
 	for _, f := range l.errors {
 		r.add(&r.Errors, *f)
 	}
@@ -132,78 +176,10 @@ func (l *loader) structureInto(to any, n *yaml.Node, path string) bool {
 	return l.structure(n, reflect.ValueOf(to).Elem(), path)
 }
 
-// file resolves the name of a file against the configuration file's directory.
-func (l *loader) file(name string) string {
+// file resolves the name of a file against the directory of the file that names it.
+func (l *loader) file(n *yaml.Node, name string) string {
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name)
 	}
-	return filepath.Join(filepath.Dir(l.name), name)
-}
-
-func (l *loader) position(n *yaml.Node) policy.Position {
-	return policy.Position{File: l.name, Line: n.Line, Column: n.Column}
-}
-
-// fault reports an error at a node.
-func (l *loader) fault(n *yaml.Node, path, format string, args ...any) *Fault {
-	f := &Fault{At: l.position(n), Path: path, Message: fmt.Sprintf(format, args...), Length: l.length(n)}
-	l.errors = append(l.errors, f)
-	return f
-}
-
-// warn reports a warning at a node.
-func (l *loader) warn(n *yaml.Node, path, format string, args ...any) *Fault {
-	f := &Fault{At: l.position(n), Path: path, Message: fmt.Sprintf(format, args...), Length: l.length(n)}
-	l.warnings = append(l.warnings, f)
-	return f
-}
-
-// fileFault reports an error at a place of the text, where there is no node.
-func (l *loader) fileFault(line, column int, message string) {
-	at := policy.Position{File: l.name, Line: line, Column: column}
-	l.errors = append(l.errors, &Fault{At: at, Message: message, Length: 1})
-}
-
-// hint completes a fault with a suggestion; an empty one changes nothing.
-func (f *Fault) hint(format string, args ...any) {
-	f.Hint = fmt.Sprintf(format, args...)
-}
-
-// length is how many characters of its line a node takes, as far as that is plain
-// to see.
-func (l *loader) length(n *yaml.Node) int {
-	if n.Kind != yaml.ScalarNode || n.Value == "" {
-		return 1
-	}
-	rest := l.src.from(n.Line, n.Column)
-	for _, quote := range []string{"", `"`, `'`} {
-		if text := quote + n.Value + quote; strings.HasPrefix(rest, text) {
-			return utf8.RuneCountInString(text)
-		}
-	}
-	return 1
-}
-
-// set says whether the file mentions a value, given by its address.
-func (l *loader) set(value any) bool {
-	_, ok := l.places[value]
-	return ok
-}
-
-// good says whether the file mentions a value and nothing is wrong with it so far.
-func (l *loader) good(value any) bool {
-	p, ok := l.places[value]
-	return ok && !p.bad
-}
-
-// bad reports that a value, given by its address, is not legal. The file has to
-// mention it.
-func (l *loader) bad(value any, format string, args ...any) *Fault {
-	p, ok := l.places[value]
-	if !ok {
-		panic(fmt.Sprintf("config: a fault in a value that is not in the file: "+format, args...))
-	}
-	p.bad = true
-	l.places[value] = p
-	return l.fault(p.node, p.path, format, args...)
+	return filepath.Join(filepath.Dir(l.source(n).name), name)
 }

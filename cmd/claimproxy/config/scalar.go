@@ -66,7 +66,7 @@ func (l *loader) text(n *yaml.Node, v reflect.Value, path string, opt options) b
 			l.fault(n, path, "expected the name of a file, got an empty string")
 			return false
 		}
-		text = l.file(text)
+		text = l.file(n, text)
 	}
 	v.SetString(text)
 	return true

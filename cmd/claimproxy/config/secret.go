@@ -17,7 +17,7 @@ import (
 // In the file it is one of
 //
 //	{file: PATH}        the content of a file, without one newline at its end;
-//	                    the path is relative to the configuration file
+//	                    the path is relative to the file that names it
 //	{env: NAME}         an environment variable
 //	{credential: NAME}  a systemd credential, from $CREDENTIALS_DIRECTORY
 //	a plain string      allowed, with a warning
@@ -81,7 +81,7 @@ var secretSources = []string{"file", "env", "credential"}
 // decode reads a secret from where the file says. None of its messages holds
 // anything that stands in the file in the place of a secret, not even a key.
 func (s *Secret) decode(l *loader, n *yaml.Node, path string) bool {
-	l.src.hideSecret(n)
+	l.source(n).hideSecret(n)
 	switch {
 	case isText(n):
 		text := strings.TrimSuffix(n.Value, "\n")
@@ -152,7 +152,7 @@ func (l *loader) readSecret(source string, n *yaml.Node, path string) (text, pro
 		}
 		return l.secretFile(filepath.Join(dir, n.Value))
 	}
-	name := l.file(n.Value)
+	name := l.file(n, n.Value)
 	text, problem = l.secretFile(name)
 	if problem == "" && l.worldReadable(name) {
 		l.warn(n, path, "everybody on this machine can read %s", quote(name)).hint("chmod o= %s", name)

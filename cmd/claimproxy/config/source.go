@@ -15,13 +15,14 @@ const mask = "***"
 // source is the text of one file, cut into the lines that the YAML library
 // counts, and made fit to be shown.
 type source struct {
+	name  string
 	lines []string // as they stand in the file
 	shown []string // with secrets masked
 }
 
-func newSource(data []byte) *source {
+func newSource(name string, data []byte) *source {
 	lines := splitLines(strings.ToValidUTF8(strings.TrimPrefix(string(data), "\ufeff"), "\ufffd"))
-	return &source{lines: lines, shown: maskSecrets(lines)}
+	return &source{name: name, lines: lines, shown: maskSecrets(lines)}
 }
 
 // line returns line n, counted from one, as it may be shown. It is empty for a

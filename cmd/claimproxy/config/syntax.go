@@ -10,11 +10,19 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/claimproxy/claimproxy/policy"
 )
+
+// reading is one file on its way from text to a tree of nodes.
+type reading struct {
+	*loader
+	src *source
+}
 
 // parse turns the text into the one mapping that a configuration file is. It
 // returns nil after it has reported why there is none.
-func (l *loader) parse(data []byte) *yaml.Node {
+func (l *reading) parse(data []byte, expected string) *yaml.Node {
 	if !l.readable(data) {
 		return nil
 	}
@@ -24,7 +32,7 @@ func (l *loader) parse(data []byte) *yaml.Node {
 		return nil
 	}
 	if len(docs) == 0 || isNull(docs[0]) {
-		l.fileFault(0, 0, "the file is empty: expected at least public_url and routes")
+		l.fileFault(0, 0, "the file is empty: expected at least "+expected)
 		return nil
 	}
 	if len(docs) > 1 {
@@ -36,8 +44,14 @@ func (l *loader) parse(data []byte) *yaml.Node {
 	return docs[0]
 }
 
+// fileFault reports an error at a place of the text, where there is no node.
+func (l *reading) fileFault(line, column int, message string) {
+	at := policy.Position{File: l.src.name, Line: line, Column: column}
+	l.errors = append(l.errors, &Fault{At: at, Message: message, Length: 1})
+}
+
 // secondDocument is the line that begins it.
-func (l *loader) secondDocument(first, second *yaml.Node) int {
+func (l *reading) secondDocument(first, second *yaml.Node) int {
 	for line := first.Line + 1; line <= len(l.src.lines); line++ {
 		if strings.HasPrefix(l.src.lines[line-1], "---") {
 			return line
@@ -74,7 +88,7 @@ func documents(data []byte) (roots []*yaml.Node, err error) {
 }
 
 // readable checks the characters before anything reads them as YAML.
-func (l *loader) readable(data []byte) bool {
+func (l *reading) readable(data []byte) bool {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		l.fileFault(1, 1, "the file is in UTF-16: save it in UTF-8")
 		return false
@@ -102,7 +116,7 @@ func (l *loader) readable(data []byte) bool {
 // syntaxFault reports a file that is not YAML. The library names a line that is
 // often the first of the block around the fault, so the place is searched here:
 // it is the line after the longest beginning of the file that is good YAML.
-func (l *loader) syntaxFault(data []byte, err error) {
+func (l *reading) syntaxFault(data []byte, err error) {
 	n := longestGood(l.src.lines) + 1
 	if l.tabs(n) {
 		return
@@ -119,7 +133,7 @@ func (l *loader) syntaxFault(data []byte, err error) {
 
 // tabs reports every line from the first faulty one on that a tab indents, provided
 // that this one is: inside a block of text tabs are harmless.
-func (l *loader) tabs(first int) bool {
+func (l *reading) tabs(first int) bool {
 	for i := first - 1; i < len(l.src.lines); i++ {
 		text := l.src.lines[i]
 		blank := len(text) - len(strings.TrimLeft(text, " \t"))

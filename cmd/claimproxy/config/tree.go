@@ -17,15 +17,16 @@ const (
 
 // sound checks the shape of the tree once, so that all that walks it later may
 // rely on it: aliases end, and lead to no more than maxNodes; nothing nests
-// deeper than maxDepth; no merge keys, no tags.
-func (l *loader) sound(root *yaml.Node) bool {
-	c := &treeCheck{loader: l, extents: make(map[*yaml.Node]extent), open: make(map[*yaml.Node]bool)}
+// deeper than maxDepth; no merge keys, no tags. From here on every node knows its
+// file.
+func (l *reading) sound(root *yaml.Node) bool {
+	c := &treeCheck{reading: l, extents: make(map[*yaml.Node]extent), open: make(map[*yaml.Node]bool)}
 	c.measure(root, 0)
 	return !c.failed
 }
 
 type treeCheck struct {
-	*loader
+	*reading
 	extents map[*yaml.Node]extent
 	open    map[*yaml.Node]bool // the nodes that the walk is inside of
 	failed  bool
@@ -51,6 +52,7 @@ func (c *treeCheck) measure(n *yaml.Node, depth int) extent {
 	case c.open[n]:
 		return c.fail(n, "the anchor &%s contains itself", n.Anchor)
 	}
+	c.nodes[n] = c.src
 	if n.Style&yaml.TaggedStyle != 0 {
 		c.fail(n, "tags, words that begin with `!`, are not used here: quote the value if the `!` belongs to it")
 	}

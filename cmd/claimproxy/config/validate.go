@@ -8,21 +8,44 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // validate checks what the types alone do not say. It goes on after a fault, and
-// looks only at values that are good so far.
-func (l *loader) validate(c *Config) {
+// looks only at values that are good so far. The root is the main file's.
+func (l *loader) validate(c *Config, root *yaml.Node) {
 	l.validateTop(c)
+	l.validateNames(c)
 	l.validateSession(&c.Session)
 	l.validateProviders(c)
 	for i := range c.Upstreams {
 		l.validateUpstream(&c.Upstreams[i])
 	}
-	l.validateRoutes(c)
-	l.validateConditions(c)
+	l.validateRoutes(c, root)
+	if l.whole {
+		l.validateConditions(c)
+	}
 	if len(l.errors) == 0 { // a fault may be why something is not used
 		l.warnUnused(c)
+	}
+}
+
+// validateNames reports names that two files define.
+func (l *loader) validateNames(c *Config) {
+	distinct(l, c.Policies, "policy", func(p *Policy) *string { return &p.Name })
+	distinct(l, c.Upstreams, "upstream", func(u *Upstream) *string { return &u.Name })
+}
+
+func distinct[T any](l *loader, list []T, what string, name func(*T) *string) {
+	first := make(map[string]*string)
+	for i := range list {
+		at := name(&list[i])
+		if other, twice := first[*at]; twice {
+			l.bad(at, "the %s %s is defined already, in %s", what, quote(*at), l.lineOf(other))
+			continue
+		}
+		first[*at] = at
 	}
 }
 

@@ -13,19 +13,23 @@ import (
 // are told together with all others. What it compiles is thrown away; building is
 // another's work.
 func (l *loader) validateConditions(c *Config) {
-	names := make([]string, 0, len(c.Policies))
-	defs := c.Definitions()
-	for i := range c.Policies {
+	var names []string
+	var defs []policy.Definition
+	for i, def := range c.Definitions() {
 		p := &c.Policies[i]
+		if !l.good(&p.Name) { // another policy has it
+			continue
+		}
 		names = append(names, p.Name)
-		l.conditions[defs[i].At] = l.places[&p.Name]
+		l.conditions[def.At] = l.places[&p.Name]
 		if p.Name == elseKey {
 			l.bad(&p.Name, "a policy cannot be called else, which has a meaning of its own in identity_headers")
 		}
 		if !l.good(&p.Require) {
 			// Its fault is known. What refers to it by name is no fault.
-			defs[i].Require = policy.Clause{Text: "sub is known"}
+			def.Require = policy.Clause{Text: "sub is known"}
 		}
+		defs = append(defs, def)
 	}
 	set, faults := policy.Compile(defs)
 	for i := range c.Routes {
@@ -70,19 +74,23 @@ func (l *loader) conditionFault(e *policy.Error) {
 // breaks is as good as another. It gives up where the file spells the text in
 // another way, with escapes.
 func (l *loader) locate(at policy.Position, text string) (line, column int, ok bool) {
+	src := l.sourceNamed(at.File)
+	if src == nil {
+		return 0, 0, false
+	}
 	line, column = at.Line, at.Column
-	rest := l.src.from(line, column)
+	rest := src.from(line, column)
 	skipBlanks := func() (some bool) {
 		for {
 			trimmed := strings.TrimLeft(rest, " \t")
 			some = some || len(trimmed) < len(rest)
 			column += len(rest) - len(trimmed)
 			rest = trimmed
-			if rest != "" || line >= len(l.src.lines) {
+			if rest != "" || line >= len(src.lines) {
 				return some
 			}
 			line++
-			rest, column, some = l.src.from(line, 1), 1, true
+			rest, column, some = src.from(line, 1), 1, true
 		}
 	}
 	skipBlanks()

@@ -6,13 +6,19 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/proxy"
 )
 
-func (l *loader) validateRoutes(c *Config) {
-	if l.good(&c.Routes) && !l.notEmpty(&c.Routes, len(c.Routes), "route") {
-		return
+func (l *loader) validateRoutes(c *Config, root *yaml.Node) {
+	if len(c.Routes) == 0 && l.whole {
+		if l.good(&c.Routes) {
+			l.notEmpty(&c.Routes, 0, "route")
+		} else if !l.set(&c.Routes) {
+			l.fault(root, "routes", "this key is missing")
+		}
 	}
 	for i := range c.Routes {
 		r := &c.Routes[i]
@@ -151,7 +157,7 @@ func (l *loader) validateTarget(c *Config, r *Route) {
 		l.validateUpstream(r.Upstream.Upstream)
 		return
 	}
-	if r.Upstream.Upstream != nil {
+	if r.Upstream.Upstream != nil || !l.whole {
 		return
 	}
 	names := make([]string, len(c.Upstreams))
@@ -250,56 +256,4 @@ func (l *loader) validateSignIn(c *Config, r *Route) {
 			l.fault(p.node, p.path, "only public_url's host, %s, can sign people in for now: say sign_in: bearer", c.PublicURL.Hostname())
 		}
 	}
-}
-
-// validateReach finds routes that can never match because an earlier one always
-// does, host by host. Methods never choose a route, so they make no difference.
-func (l *loader) validateReach(c *Config) {
-	for i := range c.Routes {
-		r := &c.Routes[i]
-		if !l.reachable(r) {
-			continue
-		}
-		for h := range r.Hosts {
-			j := 0
-			for j < i && !(l.reachable(&c.Routes[j]) && c.Routes[j].covers(r.Hosts[h], r.Path)) {
-				j++
-			}
-			if j == i {
-				continue
-			}
-			p := l.places[r]
-			switch {
-			case len(r.Hosts) > 1 && l.set(&r.Hosts[h]):
-				p = l.places[&r.Hosts[h]]
-			case l.set(&r.Path):
-				p = l.places[&r.Path]
-			}
-			what := "this route"
-			if len(r.Hosts) > 1 {
-				what = "this route with the host " + r.Hosts[h]
-			}
-			l.fault(p.node, p.path, "%s can never match: routes[%d] in line %d matches all that it does", what, j, l.places[&c.Routes[j]].node.Line).
-				hint("the first route that matches decides: put the narrower one first")
-		}
-	}
-}
-
-// covers says whether a route matches all that one with this host and path does.
-func (r *Route) covers(host, path string) bool {
-	return parsePattern(r.Path).covers(parsePattern(path)) &&
-		slices.ContainsFunc(r.Hosts, func(own string) bool { return hostCovers(own, host) })
-}
-
-// reachable says whether a route is good enough to be compared with others.
-func (l *loader) reachable(r *Route) bool {
-	if !l.good(r) || l.set(&r.Path) && !l.good(&r.Path) || l.set(&r.Hosts) && !l.good(&r.Hosts) {
-		return false
-	}
-	for i := range r.Hosts {
-		if at := &r.Hosts[i]; l.set(at) && !l.good(at) {
-			return false
-		}
-	}
-	return len(r.Hosts) > 0
 }

@@ -69,6 +69,7 @@ func world() Env {
 		LookupEnv: func(name string) (string, bool) { v, ok := variables[name]; return v, ok },
 		ReadFile:  func(path string) ([]byte, error) { return fs.ReadFile(files, name(path)) },
 		Stat:      func(path string) (fs.FileInfo, error) { return fs.Stat(files, name(path)) },
+		Glob:      func(string) ([]string, error) { return nil, nil },
 	}
 }
 

@@ -1,0 +1,136 @@
+package config
+
+import (
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// included is what a file may hold that another one includes. The keys mean what they
+// mean in Config; everything else is said once, in the main file.
+type included struct {
+	Policies  []Policy   `yaml:"policies,keyed"`
+	Upstreams []Upstream `yaml:"upstreams,keyed"`
+	Routes    []Route    `yaml:"routes"`
+}
+
+// include reads the files that the main one includes, and adds what they hold behind
+// what is there. A file that cannot be read does not keep the others from it.
+func (l *loader) include(c *Config) {
+	if !l.fine(&c.Include) {
+		l.whole = false
+	}
+	var files []*included
+	by := make(map[string]string) // the path of the key that a file is included by
+	for i := range c.Include {
+		pattern := &c.Include[i]
+		for _, name := range l.matches(pattern) {
+			if name == filepath.Clean(l.name) {
+				l.bad(pattern, "the file cannot include itself, and %s names it", quote(*pattern)).hint("keep the files to include in a directory of their own")
+				continue
+			}
+			if first, twice := by[name]; twice {
+				l.bad(pattern, "the file %s is included already, by %s", quote(name), first)
+				continue
+			}
+			by[name] = l.places[pattern].path
+			if in := l.read(pattern, name); in != nil {
+				files = append(files, in)
+			} else {
+				l.whole = false
+			}
+		}
+	}
+	c.Policies = joined(l, c.Policies, files, func(in *included) []Policy { return in.Policies })
+	c.Upstreams = joined(l, c.Upstreams, files, func(in *included) []Upstream { return in.Upstreams })
+	c.Routes = joined(l, c.Routes, files, func(in *included) []Route { return in.Routes })
+}
+
+// matches are the files that a pattern, given by its address, names.
+func (l *loader) matches(pattern *string) []string {
+	if !l.good(pattern) {
+		l.whole = false
+		return nil
+	}
+	dir := filepath.Dir(l.name)
+	switch {
+	case *pattern == "":
+		l.bad(pattern, "expected the name of a file or a pattern, got an empty string")
+	case strings.Contains(*pattern, "**"):
+		l.bad(pattern, "expected the name of a file or a pattern, got %s: `*` never stands for a slash", quote(*pattern)).
+			hint("write a pattern for each depth, as in [conf.d/*.yaml, conf.d/*/*.yaml]")
+	case !strings.ContainsAny(*pattern, "*?["):
+		return []string{l.file(l.places[pattern].node, *pattern)}
+	default:
+		full := filepath.Clean(*pattern)
+		if !filepath.IsAbs(full) {
+			full = filepath.Join(literally(dir), full)
+		}
+		found, err := l.env.Glob(full)
+		if err == nil {
+			return visibleFiles(full, found)
+		}
+		l.bad(pattern, "expected the name of a file or a pattern, got %s: %v", quote(*pattern), err)
+	}
+	l.whole = false
+	return nil
+}
+
+// literally keeps the name of a directory from being taken for a pattern.
+func literally(dir string) string {
+	if runtime.GOOS == "windows" { // where a backslash is no escape
+		return dir
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+// visibleFiles sorts what a pattern has matched, without the files that editors leave
+// beside the one that is edited: their names begin with a dot.
+func visibleFiles(pattern string, found []string) []string {
+	var names []string
+	for _, name := range found {
+		if !strings.HasPrefix(filepath.Base(name), ".") || strings.HasPrefix(filepath.Base(pattern), ".") {
+			names = append(names, filepath.Clean(name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// read reads one included file. It returns nil when there is nothing to be had of it.
+func (l *loader) read(pattern *string, name string) *included {
+	data, err := l.env.ReadFile(name)
+	if err != nil {
+		l.bad(pattern, "the included file cannot be read: %v", err)
+		return nil
+	}
+	root := l.tree(name, data, "policies, upstreams, routes, people or tests")
+	if root == nil {
+		return nil
+	}
+	in := new(included)
+	if !l.into(in, root, "") {
+		return nil
+	}
+	return in
+}
+
+// joined puts what the included files hold behind what the main one holds. Where a
+// value stands is known by its address, so the places move along.
+func joined[T any](l *loader, own []T, files []*included, of func(*included) []T) []T {
+	lists := [][]T{own}
+	for _, in := range files {
+		lists = append(lists, of(in))
+	}
+	all := slices.Concat(lists...)
+	i := 0
+	for _, list := range lists {
+		for j := range list {
+			l.move(reflect.ValueOf(&list[j]).Elem(), reflect.ValueOf(&all[i]).Elem())
+			i++
+		}
+	}
+	return all
+}

@@ -158,8 +158,8 @@ func TestATokenForAnotherServiceIsRefused(t *testing.T) {
 	here := s.native("native-public", s.url+"/").signIn(alice)
 	s.bearer("/anybody/", here.Access).wantStatus(t, http.StatusOK)
 	p := s.bearer("/recorder/", here.Access).wantProblem(t, http.StatusForbidden, "not-allowed")
-	if !strings.Contains(p.Message+p.Detail, "groups is missing") {
-		t.Errorf("problem: got %+v, want it said that groups is missing", p)
+	if !strings.Contains(p.Message+p.Detail, "groups is not among the claims") {
+		t.Errorf("problem: got %+v, want it said that groups is not among the claims", p)
 	}
 
 	// A token for a path below is good there and nowhere else.

@@ -135,7 +135,7 @@ func TestFaultsOfSeveralFiles(t *testing.T) {
 		{"all files' faults at once, the main file's first", map[string]string{
 			"claimproxy.yaml": main + "listne: x\nroutes:\n" + route("path: x"),
 			"conf.d/a.yaml":   "routes:\n" + route("pth: /a"),
-			"conf.d/b.yaml":   "policies:\n  x: groups contians b\n",
+			"conf.d/b.yaml":   "policies:\n  x: groups contains b or\n",
 		}, `
 claimproxy.yaml:4:1: listne: unknown key "listne" (did you mean "listen"?)
     4 | listne: x
@@ -146,9 +146,9 @@ claimproxy.yaml:6:62: routes[0].path: expected a path that begins with /, got "x
 conf.d/a.yaml:2:56: routes[0].pth: unknown key "pth" (did you mean "path"?)
     2 |   - {upstream: "http://127.0.0.1:8000", allow: public, pth: /a}
       |                                                        ^^^
-conf.d/b.yaml:2:13: policies.x: unknown operator "contians" (did you mean contains? operators are: contains, contains any of, contains all of, is, is one of)
-    2 |   x: groups contians b
-      |             ^^^^^^^^
+conf.d/b.yaml:2:26: policies.x: a condition is missing after or
+    2 |   x: groups contains b or
+      |                          ^
 4 errors
 `},
 		{"keys of the main file", map[string]string{

@@ -139,7 +139,7 @@ func TestProblemsForPrograms(t *testing.T) {
 		{"expired session", "/", []string{"Cookie: " + cookieName + "=expired"}, 401, "session-expired", "Your session has expired.", "https://" + publicHost + "/.auth/sign-in"},
 		{"bad token", "/", []string{"Authorization: Bearer bad"}, 401, "token-invalid", "The token is not known.", "https://" + publicHost + "/.auth/sign-in"},
 		{"not allowed", "/", []string{"Cookie: " + cookieName + "=joe"}, 403, "not-allowed", "needs groups contains teams/kde-developers - you have groups: [teams/kde-developers-emeritus]", ""},
-		{"claim missing", "/", []string{"Authorization: Bearer joe"}, 403, "not-allowed", "needs groups contains teams/kde-developers - claim groups is missing", ""},
+		{"claim missing", "/", []string{"Authorization: Bearer joe"}, 403, "not-allowed", "needs groups contains teams/kde-developers - groups is not among the claims: is the scope asked for?", ""},
 		{"scope", "/scoped/", []string{"Authorization: Bearer jane"}, 403, "scope", "needs scope contains telemetry:write - you have scope: [openid, telemetry:read]", ""},
 		{"nobody", "/nobody/", nil, 403, "nobody", "This address is closed to everybody.", ""},
 		{"program alone", "/signed-in/", []string{"Authorization: Bearer robot"}, 403, "not-allowed", "needs a signed-in person - you have a token that names no person", ""},

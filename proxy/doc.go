@@ -1,9 +1,9 @@
 // Package proxy carries a request to its upstream, or refuses it.
 //
-// The walk stands in one function, Proxy.ServeHTTP: the target is read, claimproxy's
-// own pages are answered, a route is found, Decide says whether the caller may, and
-// the request is forwarded or refused. One Event tells what happened, to whoever
-// observes it.
+// A request's way is Proxy.ServeHTTP: Judge reads the target, tells claimproxy's own
+// pages apart, finds the route and has Decide say whether the caller may; then the
+// request is answered, refused or forwarded. One Event tells what happened, to
+// whoever observes it.
 //
 // What it promises:
 //
@@ -11,7 +11,8 @@
 //     exactly it is forwarded: legal encodings byte for byte. What two applications
 //     could read as two paths is refused (400 bad-target).
 //   - One way to say yes. Decide is the only function that allows; its zero value
-//     denies, and everything that goes wrong denies or is 503.
+//     denies, and everything that goes wrong denies or is 503. Whoever wants to
+//     know without forwarding asks Judge, which is all that comes before.
 //   - Identity headers are ours alone: whatever a client sends under their names, in
 //     any spelling, is removed on every route before ours are set.
 //   - claimproxy's own cookies, and bearer tokens unless a route says so, never

@@ -150,49 +150,19 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.finished = true
 }
 
-// walk is a request's way: its target, claimproxy's own pages, the route, the
-// decision about who is calling, and on to the upstream. Each step may refuse.
+// walk is a request's way: it is judged, and then it is for one of claimproxy's own
+// pages, is refused, or goes on to the upstream.
 func (p *Proxy) walk(x *exchange, r *http.Request) {
-	if refusedMethod(r.Method) {
-		p.refuse(x, Verdict{Reason: ReasonMethod, Methods: usualMethods})
-		return
-	}
-	var err error
-	if x.target, err = p.target(r); err != nil {
-		p.refuse(x, faulty(err))
-		return
-	}
-	if p.ownPaths.has(&x.target) {
+	j := p.Judge(r)
+	x.target, x.route = j.Target, j.Route
+	switch {
+	case j.Own:
 		p.serveOwn(x)
-		return
+	case j.Verdict.Outcome != Allow:
+		p.refuse(x, j.Verdict)
+	default:
+		p.forward(x, j.Verdict)
 	}
-	if x.route, err = p.table.Find(x.target); err != nil {
-		p.refuse(x, faulty(err))
-		return
-	}
-	if x.route == nil {
-		p.refuse(x, Verdict{Reason: ReasonNoRoute})
-		return
-	}
-	verdict := p.Decide(r.Context(), Question{Route: x.route, Target: x.target, Method: r.Method, Request: r})
-	if verdict.Outcome != Allow {
-		p.refuse(x, verdict)
-		return
-	}
-	p.forward(x, verdict)
-}
-
-// usualMethods is told to whoever uses a method that is refused everywhere.
-var usualMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-
-// faulty is the verdict on a target that is a *Fault.
-func faulty(err error) Verdict {
-	v := Verdict{Outcome: BadRequest, Reason: ReasonBadTarget}
-	var fault *Fault
-	if errors.As(err, &fault) {
-		v.Reason, v.Sentence = fault.Reason, fault.Sentence
-	}
-	return v
 }
 
 // serveOwn hands a request for one of claimproxy's own pages to whoever makes them.
@@ -209,42 +179,4 @@ func (p *Proxy) serveOwn(x *exchange) {
 		x.own = false
 		p.refuse(x, Verdict{Reason: ReasonNoRoute})
 	}
-}
-
-// ownPaths are the paths that are never forwarded.
-type ownPaths struct {
-	everywhere *node
-	byHost     map[string]*node
-}
-
-func newOwnPaths(endpoints string, paths []string) (ownPaths, error) {
-	o := ownPaths{everywhere: newNode(), byHost: make(map[string]*node)}
-	for _, path := range append([]string{endpoints + "/"}, paths...) {
-		tree := o.everywhere
-		if slash := strings.IndexByte(path, '/'); slash > 0 {
-			host, _, fault := canonicalHost(path[:slash])
-			if fault != nil {
-				return ownPaths{}, fmt.Errorf("own path %q does not begin with a valid host", path)
-			}
-			path = path[slash:]
-			if o.byHost[host] == nil {
-				o.byHost[host] = newNode()
-			}
-			tree = o.byHost[host]
-		}
-		pattern, err := parsePattern(path)
-		if err != nil {
-			return ownPaths{}, fmt.Errorf("own path: %w", err)
-		}
-		tree.add(pattern, 0)
-	}
-	return o, nil
-}
-
-func (o *ownPaths) has(t *Target) bool {
-	if o.everywhere.find(t.Path) != none {
-		return true
-	}
-	tree := o.byHost[t.Host]
-	return tree != nil && tree.find(t.Path) != none
 }

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+)
+
+// Judgement is everything that is found out about a request before it is answered
+// or forwarded. The zero value refuses.
+type Judgement struct {
+	// Target is what was asked for; the zero value if that could not be read.
+	Target Target
+	// Route is the one that the target is on, nil if there is none.
+	Route *Entry
+	// Own tells that the target is one of claimproxy's own pages. It is never
+	// forwarded, no route is looked for, and there is no verdict: the page itself
+	// decides.
+	Own bool
+	// Verdict says whether the request may pass. It is about the route.
+	Verdict Verdict
+}
+
+// Judge finds out what is to be done with a request, and does nothing about it.
+// Whoever wants to know whether a request may pass asks here, so that a test of the
+// configuration, an explanation and the proxy itself cannot come to different
+// answers.
+//
+// Of the request, Method, Host, RequestURI, Header, RemoteAddr, TLS and
+// ContentLength are looked at. URL is not: it has lost what two applications could
+// read in two ways.
+func (p *Proxy) Judge(r *http.Request) Judgement {
+	if refusedMethod(r.Method) {
+		return Judgement{Verdict: Verdict{Reason: ReasonMethod, Methods: usualMethods}}
+	}
+	target, err := p.target(r)
+	if err != nil {
+		return Judgement{Verdict: faulty(err)}
+	}
+	j := Judgement{Target: target}
+	if p.ownPaths.has(&target) {
+		j.Own = true
+		return j
+	}
+	switch j.Route, err = p.table.Find(target); {
+	case err != nil:
+		j.Verdict = faulty(err)
+	case j.Route == nil:
+		j.Verdict = Verdict{Reason: ReasonNoRoute}
+	default:
+		j.Verdict = p.Decide(r.Context(), Question{Route: j.Route, Target: target, Method: r.Method, Request: r})
+	}
+	return j
+}
+
+// usualMethods is told to whoever uses a method that is refused everywhere.
+var usualMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// faulty is the verdict on a target that is a *Fault.
+func faulty(err error) Verdict {
+	v := Verdict{Outcome: BadRequest, Reason: ReasonBadTarget}
+	var fault *Fault
+	if errors.As(err, &fault) {
+		v.Reason, v.Sentence = fault.Reason, fault.Sentence
+	}
+	return v
+}

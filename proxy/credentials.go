@@ -35,11 +35,11 @@ type nobody struct{ why error }
 func (e nobody) Error() string   { return errNobody.Error() + ": " + e.why.Error() }
 func (e nobody) Unwrap() []error { return []error{errNobody, e.why} }
 
-// caller says who sends a request to a route that asks for somebody. A bearer token
+// whoSends says who sends a request to a route that asks for somebody. A bearer token
 // on a route that takes them decides alone: no cookie makes up for it, and none is
 // read. Otherwise the session cookie decides, where the route takes it. Other
 // schemes of Authorization are the upstream's business.
-func (p *Proxy) caller(ctx context.Context, q Question) (*session.Identity, error) {
+func (p *Proxy) whoSends(ctx context.Context, q Question) (*session.Identity, error) {
 	if q.Route.SignIn.Has(Bearer) {
 		if authorization := q.Request.Header["Authorization"]; len(authorization) == 1 && isBearer(authorization[0]) {
 			token, ok := bearerToken(authorization[0])

@@ -59,6 +59,10 @@ type Verdict struct {
 	RetryAfter time.Duration
 	// Cause is for the log, never for an answer.
 	Cause error
+
+	// caller is Identity as rules see it. Identity headers that depend on rules are
+	// about this very caller, at the same moment.
+	caller caller
 }
 
 // Question is what a decision is made about.
@@ -68,8 +72,8 @@ type Question struct {
 	// Target is what is asked for, and Method how.
 	Target Target
 	Method string
-	// Request carries the credentials. Nothing else of it is looked at, but for the
-	// Origin of a websocket.
+	// Request carries the credentials and the address of the peer. Nothing else of
+	// it is looked at, but for the Origin of a websocket.
 	Request *http.Request
 }
 
@@ -88,13 +92,13 @@ func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 	}
 	if rule.Public() || rule.Nobody() {
 		// Whoever it is, the answer is the same, so nobody is asked.
-		return ruled(rule, nil)
+		return p.ruled(rule, &q, nil)
 	}
-	id, err := p.caller(ctx, q)
+	id, err := p.whoSends(ctx, q)
 	if err != nil {
-		return unknown(rule, err)
+		return p.unknown(rule, &q, err)
 	}
-	v := ruled(rule, id)
+	v := p.ruled(rule, &q, id)
 	if v.Outcome == Allow && id.Auth == session.AuthBrowser && !ownWebsocket(q) {
 		v.Outcome, v.Reason = Deny, Reason(policy.ReasonNotAllowed)
 		v.Sentence = "A websocket must be opened by a page of this site."
@@ -103,9 +107,13 @@ func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 }
 
 // ruled asks the rule about a caller; nil is nobody.
-func ruled(rule *policy.Rule, id *session.Identity) Verdict {
-	d := rule.Decide(callerOf(id))
-	v := Verdict{Reason: Reason(d.Reason), Identity: id, Decision: d, Cause: d.Err}
+func (p *Proxy) ruled(rule *policy.Rule, q *Question, id *session.Identity) Verdict {
+	c := p.callerOf(q, id)
+	d, same := c.ask(rule)
+	if !same {
+		return Verdict{Outcome: BadRequest, Reason: ReasonBadTarget, Sentence: sentenceTwice}
+	}
+	v := Verdict{Reason: Reason(d.Reason), Identity: id, Decision: d, Cause: d.Err, caller: c}
 	switch d.Outcome {
 	case policy.Allow:
 		v.Outcome = Allow
@@ -115,32 +123,15 @@ func ruled(rule *policy.Rule, id *session.Identity) Verdict {
 	return v
 }
 
-// callerOf is an identity as rules see it. The claims are indexed once for each
-// session or token.
-func callerOf(id *session.Identity) policy.Caller {
-	if id == nil {
-		return policy.Caller{}
-	}
-	index, ok := id.Prepared(indexClaims).(*policy.Claims)
-	if !ok {
-		index = policy.Index(id.Claims)
-	}
-	// Without the scope openid there may be a person behind a token and no word about
-	// them: nobody who is known.
-	return policy.Caller{Claims: index, User: id.Auth != session.AuthClient && id.Subject != ""}
-}
-
-func indexClaims(c session.Claims) any { return policy.Index(c) }
-
 // unknown is the verdict when who is calling could not be told.
-func unknown(rule *policy.Rule, err error) Verdict {
+func (p *Proxy) unknown(rule *policy.Rule, q *Question, err error) Verdict {
 	var rejected *session.Rejected
 	var unavailable *session.Unavailable
 	switch {
 	case errors.Is(err, errNobody):
 		// Nobody is known. If a session is over, say so rather than that there
 		// never was one.
-		v := ruled(rule, nil)
+		v := p.ruled(rule, q, nil)
 		if errors.As(err, &rejected) && v.Outcome == SignIn {
 			v.Reason, v.Sentence, v.Cause = Reason(rejected.Reason), rejected.Sentence, rejected.Cause
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/session"
@@ -197,14 +198,15 @@ func TestZeroRuleIsNobody(t *testing.T) {
 // TestClaimsAreIndexedOnce: work for 500 groups is done once for a session.
 func TestClaimsAreIndexedOnce(t *testing.T) {
 	id := developer(session.AuthBrowser, nil)
-	first, second := callerOf(id), callerOf(id)
+	p, q := &Proxy{now: time.Now}, &Question{Request: new(http.Request)}
+	first, second := p.callerOf(q, id), p.callerOf(q, id)
 	if first.Claims != second.Claims || !first.User {
 		t.Error("the claims were indexed twice, or the person is no user")
 	}
 	// Somebody else may have prepared something else: that is no reason to panic.
 	other := developer(session.AuthBrowser, nil)
 	other.Prepared(func(session.Claims) any { return "something" })
-	if callerOf(other).Claims == nil {
+	if p.callerOf(q, other).Claims == nil {
 		t.Error("the caller has no claims")
 	}
 }
@@ -267,7 +269,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.Fatal(err)
 	}
 	id := developer(session.AuthBrowser, nil)
-	p := &Proxy{table: table, sessions: fakeSessions{func(*http.Request) (*session.Identity, error) { return id, nil }}}
+	p := &Proxy{table: table, now: time.Now, sessions: fakeSessions{func(*http.Request) (*session.Identity, error) { return id, nil }}}
 	target, _ := ParseTarget("https", publicHost, "/analytics/")
 	e, _ := table.Find(target)
 	q := Question{Route: e, Target: target, Method: "GET", Request: httptest.NewRequest("GET", "/analytics/", nil)}

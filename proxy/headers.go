@@ -162,7 +162,8 @@ func compileHeaders(headers []IdentityHeader) ([]headerSource, error) {
 // setIdentity sets the identity headers of a route, of which nothing that a client
 // sent is left by now, and returns how many values were left out because they
 // could be taken for something else.
-func (p *Proxy) setIdentity(h http.Header, e *Entry, id *session.Identity) (leftOut int) {
+func (p *Proxy) setIdentity(h http.Header, e *Entry, v *Verdict) (leftOut int) {
+	id := v.Identity
 	if id == nil {
 		return 0
 	}
@@ -177,7 +178,7 @@ func (p *Proxy) setIdentity(h http.Header, e *Entry, id *session.Identity) (left
 		case s.User:
 			value, n = single(id.User)
 		case s.Claim == "":
-			value = s.chosen(id)
+			value = s.chosen(&v.caller)
 		case s.Claim == "email" && !emailMayBeSent(id.Claims):
 		default:
 			value, n = p.values.of(lookup(id.Claims, s.Claim))
@@ -191,10 +192,9 @@ func (p *Proxy) setIdentity(h http.Header, e *Entry, id *session.Identity) (left
 }
 
 // chosen returns the value of the first rule that allows the caller.
-func (s *headerSource) chosen(id *session.Identity) string {
-	caller := callerOf(id)
+func (s *headerSource) chosen(c *caller) string {
 	for _, v := range s.Values {
-		if v.Allow.Decide(caller).Outcome == policy.Allow {
+		if d, same := c.ask(v.Allow); same && d.Outcome == policy.Allow {
 			return v.Value
 		}
 	}

@@ -166,16 +166,6 @@ func newRequestID() string {
 	return string(text[:])
 }
 
-// clientIP is the address of the TCP peer, without port and zone.
-func clientIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	host, _, _ = strings.Cut(host, "%")
-	return host
-}
-
 // shownPath is a refused target as it may stand in a log: no query, printable,
 // bounded.
 func shownPath(requestTarget string) string {

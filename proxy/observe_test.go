@@ -130,7 +130,7 @@ func TestRequestIDsDiffer(t *testing.T) {
 
 func TestClientAddresses(t *testing.T) {
 	for remote, want := range map[string]string{
-		"192.0.2.1:1234": "192.0.2.1", "[2001:db8::1]:1234": "2001:db8::1", "[fe80::1%eth0]:1234": "fe80::1", "@": "", "": "",
+		"192.0.2.1:1234": "192.0.2.1", "[2001:db8::1]:1234": "2001:db8::1", "[fe80::1%eth0]:1234": "fe80::1", "[::ffff:192.0.2.1]:1234": "192.0.2.1", "@": "", "": "",
 	} {
 		if got := clientIP(&http.Request{RemoteAddr: remote}); got != want {
 			t.Errorf("clientIP(%q) = %q, want %q", remote, got, want)

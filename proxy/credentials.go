@@ -78,8 +78,7 @@ func isBearer(authorization string) bool {
 	if len(authorization) == len(scheme) {
 		return true
 	}
-	c := authorization[len(scheme)]
-	return !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0
+	return !isTokenByte(authorization[len(scheme)])
 }
 
 // bearerToken returns the token of an Authorization field whose scheme is Bearer.

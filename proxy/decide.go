@@ -73,7 +73,7 @@ type Question struct {
 	Target Target
 	Method string
 	// Request carries the credentials and the address of the peer. Nothing else of
-	// it is looked at, but for the Origin of a websocket.
+	// it is looked at, but for what makes it a websocket or a CORS preflight.
 	Request *http.Request
 }
 
@@ -87,12 +87,14 @@ func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 		}
 	}
 	rule := q.Route.Rule(q.Method)
-	if rule == nil {
-		return Verdict{Outcome: Deny, Reason: ReasonMethod, Methods: q.Route.methods.allowed}
-	}
-	if rule.Public() || rule.Nobody() {
+	switch {
+	case rule != nil && (rule.Public() || rule.Nobody()):
 		// Whoever it is, the answer is the same, so nobody is asked.
 		return p.ruled(rule, &q, nil)
+	case q.Route.PassPreflight && isPreflight(&q) && !q.Route.methods.closed():
+		return asPublic
+	case rule == nil:
+		return Verdict{Outcome: Deny, Reason: ReasonMethod, Methods: q.Route.methods.allowed}
 	}
 	id, err := p.whoSends(ctx, q)
 	if err != nil {
@@ -104,6 +106,13 @@ func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 		v.Sentence = "A websocket must be opened by a page of this site."
 	}
 	return v
+}
+
+// asPublic is the verdict where a route lets a request in as if its rule were
+// public. The rule has not been asked.
+var asPublic = Verdict{
+	Outcome: Allow, Reason: Reason(policy.ReasonPublic),
+	Decision: policy.Decision{Outcome: policy.Allow, Reason: policy.ReasonPublic},
 }
 
 // ruled asks the rule about a caller; nil is nobody.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/session"
@@ -89,10 +88,8 @@ func CheckHeaderName(name string) error {
 	if name == "" {
 		return errors.New("the name of a header is empty")
 	}
-	for i := 0; i < len(name); i++ {
-		if !isAlphanumeric(name[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", name[i]) < 0 {
-			return fmt.Errorf("%q is not the name of a header", name)
-		}
+	if !isToken(name) {
+		return fmt.Errorf("%q is not the name of a header", name)
 	}
 	if slices.Contains(ours, string(fold(nil, name))) {
 		return fmt.Errorf("header %q has a meaning of its own and cannot carry a claim", name)

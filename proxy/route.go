@@ -42,6 +42,10 @@ type Route struct {
 	// Rules, instead of Allow, say who may by method. A method without a rule is
 	// refused.
 	Rules []MethodRule
+	// PassPreflight lets CORS preflights through to the upstream as on a public route,
+	// whether or not the route takes OPTIONS. Other requests with OPTIONS are decided
+	// like those of any method.
+	PassPreflight bool
 	// Upstream is where the request goes.
 	Upstream *Upstream
 	// Headers are the identity headers that the upstream gets.
@@ -123,6 +127,19 @@ func (t *methodTable) rule(method string) *policy.Rule {
 		return t.any
 	}
 	return t.by[method]
+}
+
+// closed reports whether there is nothing but rules that say nobody.
+func (t *methodTable) closed() bool {
+	if t.any != nil {
+		return t.any.Nobody()
+	}
+	for _, rule := range t.by {
+		if !rule.Nobody() {
+			return false
+		}
+	}
+	return true
 }
 
 // refusedMethod reports whether a method is refused on every host and path:

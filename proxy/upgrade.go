@@ -27,6 +27,20 @@ func hasToken(lines []string, token string) bool {
 	return false
 }
 
+// isToken reports whether a field is one token (RFC 9110 section 5.6.2).
+func isToken(field string) bool {
+	for i := 0; i < len(field); i++ {
+		if !isTokenByte(field[i]) {
+			return false
+		}
+	}
+	return field != ""
+}
+
+func isTokenByte(c byte) bool {
+	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
 // withoutUpgrade takes a request's wish for another protocol away. A server may
 // always ignore it (RFC 9110 section 7.8).
 func withoutUpgrade(r *http.Request) *http.Request {

@@ -95,6 +95,8 @@ func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 		return asPublic
 	case rule == nil:
 		return Verdict{Outcome: Deny, Reason: ReasonMethod, Methods: q.Route.methods.allowed}
+	case q.Route.networks.has(q.Request):
+		return asPublic
 	}
 	id, err := p.whoSends(ctx, q)
 	if err != nil {

@@ -1,24 +1,65 @@
 package proxy
 
 import (
+	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 )
 
+// networks are those whose requests a route lets in as public.
+type networks []netip.Prefix
+
+// newNetworks checks networks, and writes those of IPv4 as such: peers are IPv4
+// addresses whichever way the listener sees them, and would match no other prefix.
+func newNetworks(prefixes []netip.Prefix) (networks, error) {
+	n := make(networks, 0, len(prefixes))
+	for _, p := range prefixes {
+		const mapped = 96 // bits before the IPv4 address (RFC 4291 section 2.5.5.2)
+		switch {
+		case !p.IsValid():
+			return nil, errors.New("it opens for a network that is none")
+		case p.Addr().Is4In6() && p.Bits() >= mapped:
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+		}
+		n = append(n, p)
+	}
+	return n, nil
+}
+
+// has reports whether the TCP peer of a request is in one of the networks. Headers
+// are not looked at: a client writes X-Forwarded-For as it likes (CVE-2023-36456).
+func (n networks) has(r *http.Request) bool {
+	if len(n) == 0 {
+		return false
+	}
+	peer, err := netip.ParseAddr(clientIP(r))
+	if err != nil {
+		return false // a unix socket has no address, and is in no network
+	}
+	for _, p := range n {
+		if p.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
 // clientIP is the address of the TCP peer, without port and zone; empty if the peer
 // has none, as on a unix socket. An IPv4 address is never written as an IPv6 one.
-//
-// No header can change it: which proxies are believed about whose address is not
-// for the client to say (CVE-2023-36456).
 func clientIP(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""
 	}
 	host, _, _ = strings.Cut(host, "%")
-	if v4, mapped := strings.CutPrefix(host, "::ffff:"); mapped && strings.Contains(v4, ".") {
-		return v4
+	if strings.IndexByte(host, ':') < 0 {
+		return host
 	}
-	return host
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return ""
+	}
+	return addr.Unmap().String()
 }

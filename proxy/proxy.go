@@ -120,6 +120,8 @@ func New(c Config) (*Proxy, error) {
 		switch {
 		case e.SignIn.Has(Browser) && p.sessions == nil, e.SignIn.Has(Bearer) && p.tokens == nil:
 			return nil, fmt.Errorf("proxy: route %q takes credentials that nobody can check", e.Name)
+		case len(e.PublicFrom) > 0 && e.methods.closed():
+			return nil, fmt.Errorf("proxy: route %q lets nobody in, and opens for networks", e.Name)
 		case e.Upstream == nil:
 			return nil, fmt.Errorf("proxy: route %q has no upstream", e.Name)
 		}

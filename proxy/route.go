@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/claimproxy/claimproxy/policy"
@@ -42,6 +43,12 @@ type Route struct {
 	// Rules, instead of Allow, say who may by method. A method without a rule is
 	// refused.
 	Rules []MethodRule
+	// PublicFrom are networks whose requests are let in as on a public route, whoever
+	// sends them: nobody is asked who that is, and no identity is sent. It is the
+	// address of the TCP peer that counts, and no header can change it: behind another
+	// proxy everybody has that proxy's address. Methods that the route does not take
+	// stay refused, as do those with a rule that says nobody.
+	PublicFrom []netip.Prefix
 	// PassPreflight lets CORS preflights through to the upstream as on a public route,
 	// whether or not the route takes OPTIONS. Other requests with OPTIONS are decided
 	// like those of any method.

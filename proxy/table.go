@@ -23,8 +23,9 @@ type Table struct {
 // Entry is a route as it is used.
 type Entry struct {
 	Route
-	methods methodTable
-	headers []headerSource
+	methods  methodTable
+	headers  []headerSource
+	networks networks
 }
 
 // Rule returns who may with a method, or nil if the route does not take it.
@@ -53,6 +54,9 @@ func NewTable(routes []Route) (*Table, error) {
 			return nil, wrap(err)
 		}
 		if e.headers, err = compileHeaders(r.Headers); err != nil {
+			return nil, wrap(err)
+		}
+		if e.networks, err = newNetworks(r.PublicFrom); err != nil {
 			return nil, wrap(err)
 		}
 		if all[i].pattern, err = parsePattern(r.Path); err != nil {

@@ -103,6 +103,7 @@ func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 		return p.unknown(rule, &q, err)
 	}
 	v := p.ruled(rule, &q, id)
+	p.narrow(&v, q.Route)
 	if v.Outcome == Allow && id.Auth == session.AuthBrowser && !ownWebsocket(q) {
 		v.Outcome, v.Reason = Deny, Reason(policy.ReasonNotAllowed)
 		v.Sentence = "A websocket must be opened by a page of this site."

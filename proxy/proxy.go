@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,6 +38,9 @@ type Config struct {
 	Cookies session.CookieNames
 	// Answers makes the answers of our own.
 	Answers *answer.Answers
+	// ProviderNames are what people call the providers, by id. One that is missing
+	// goes by its id.
+	ProviderNames map[string]string
 	// NamedGroups are the members of lists that policies name. Of a list that is
 	// too long for a header, only these are sent.
 	NamedGroups []string
@@ -63,6 +67,7 @@ type Proxy struct {
 	tokens    Tokens
 	cookies   session.CookieNames
 	answers   *answer.Answers
+	names     map[string]string
 	values    valuer
 	stripper  *stripper
 	upstreams map[*Upstream]*forwarder
@@ -93,6 +98,7 @@ func New(c Config) (*Proxy, error) {
 		tokens:    c.Tokens,
 		cookies:   c.Cookies,
 		answers:   c.Answers,
+		names:     maps.Clone(c.ProviderNames),
 		values:    valuer{named: make(map[string]bool, len(c.NamedGroups))},
 		stripper:  newStripper(c.Table),
 		upstreams: make(map[*Upstream]*forwarder),

@@ -43,6 +43,10 @@ type Route struct {
 	// Rules, instead of Allow, say who may by method. A method without a rule is
 	// refused.
 	Rules []MethodRule
+	// Providers, if any, are the ids of the only ones whose people and tokens count as
+	// allowed. They narrow every rule that asks for somebody, signed-in too, and leave
+	// public ones as they are.
+	Providers []string
 	// PublicFrom are networks whose requests are let in as on a public route, whoever
 	// sends them: nobody is asked who that is, and no identity is sent. It is the
 	// address of the TCP peer that counts, and no header can change it: behind another

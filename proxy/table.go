@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/claimproxy/claimproxy/policy"
@@ -58,6 +59,9 @@ func NewTable(routes []Route) (*Table, error) {
 		}
 		if e.networks, err = newNetworks(r.PublicFrom); err != nil {
 			return nil, wrap(err)
+		}
+		if slices.Contains(r.Providers, "") {
+			return nil, wrap(errors.New("it names a provider without an id"))
 		}
 		if all[i].pattern, err = parsePattern(r.Path); err != nil {
 			return nil, wrap(err)

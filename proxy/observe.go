@@ -31,6 +31,14 @@ type Event struct {
 	Reason   Reason
 	// Policy is the name of the policy that decided, or its condition.
 	Policy string
+	// Shadow is what the rule's shadow would have decided: allow, deny or sign-in;
+	// empty if there is none or the rule was not asked. ShadowPolicy is the shadow's
+	// policy or condition.
+	Shadow, ShadowPolicy string
+	// ShadowDiffers tells that the shadow came to another outcome than the rule that
+	// it stands beside. What the route demands beyond its rule, and would demand of
+	// the shadow as well, is no difference, even where Shadow and Decision differ.
+	ShadowDiffers bool
 	// Auth, Provider and Subject are the caller's, empty if nobody is known.
 	Auth, Provider, Subject string
 	// Status is what was sent; 499 if the client went away before.
@@ -104,6 +112,10 @@ func (p *Proxy) end(x *exchange) {
 		Upstream:  x.upstream,
 		Duration:  p.now().Sub(x.began),
 		LeftOut:   x.leftOut,
+	}
+	if d := &x.verdict.Decision; d.Shadow != nil {
+		e.Shadow, e.ShadowPolicy = d.Shadow.Outcome.String(), d.Shadow.Policy
+		e.ShadowDiffers = d.Shadow.Outcome != d.Outcome
 	}
 	if e.Path == "" {
 		e.Path = shownPath(r.RequestURI)

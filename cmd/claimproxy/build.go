@@ -83,7 +83,7 @@ func build(c *compiled, log *slog.Logger) (_ *service, err error) {
 	p, err := proxy.New(proxy.Config{
 		Table: table, Sessions: store, Tokens: tokens, Own: own, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
 		PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.Cookies(),
-		NamedGroups: c.namedValues(), Observe: observer(log), Log: log,
+		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: observer(log), Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -173,6 +173,15 @@ func (s *service) newProviders(cfg *config.Config, log *slog.Logger) ([]*provide
 	return all, nil
 }
 
+// providerNames are what people call the providers.
+func providerNames(cfg *config.Config) map[string]string {
+	names := make(map[string]string, len(cfg.Providers))
+	for _, p := range cfg.Providers {
+		names[p.ID] = p.Name
+	}
+	return names
+}
+
 // certPool reads certificate authorities; no file means the system's.
 func certPool(file string) (*x509.CertPool, error) {
 	if file == "" {
@@ -233,12 +242,17 @@ func callbackPaths(cfg *config.Config) map[string]string {
 // observer writes one log line for each request.
 func observer(log *slog.Logger) func(proxy.Event) {
 	return func(e proxy.Event) {
-		log.LogAttrs(context.Background(), slog.LevelInfo, "request",
+		attrs := []slog.Attr{
 			slog.String("request_id", e.RequestID), slog.String("route", e.Route), slog.String("host", e.Host),
 			slog.String("method", e.Method), slog.String("path", e.Path), slog.String("client_ip", e.ClientIP),
 			slog.String("decision", e.Decision), slog.String("reason", string(e.Reason)), slog.String("policy", e.Policy),
 			slog.String("auth", e.Auth), slog.String("provider", e.Provider), slog.String("sub", e.Subject),
 			slog.Int("status", e.Status), slog.String("upstream", e.Upstream),
-			slog.Float64("duration_ms", float64(e.Duration)/float64(time.Millisecond)))
+			slog.Float64("duration_ms", float64(e.Duration)/float64(time.Millisecond)),
+		}
+		if e.Shadow != "" {
+			attrs = append(attrs, slog.String("shadow", e.Shadow), slog.String("shadow_policy", e.ShadowPolicy), slog.Bool("shadow_differs", e.ShadowDiffers))
+		}
+		log.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
 	}
 }

@@ -109,10 +109,10 @@ func BenchmarkIdentityHeaders(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			p, e, h, v := &Proxy{}, &Entry{headers: compiled}, http.Header{}, &Verdict{Identity: id}
+			p, e, h, target, v := &Proxy{}, &Entry{headers: compiled}, http.Header{}, &Target{}, &Verdict{Identity: id}
 			b.ReportAllocs()
 			for b.Loop() {
-				p.setIdentity(h, e, v)
+				p.setIdentity(h, e, target, v)
 			}
 		})
 	}

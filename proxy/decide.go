@@ -48,6 +48,9 @@ type Verdict struct {
 	Reason  Reason
 	// Identity is the caller, nil if nobody is known or nobody was asked for.
 	Identity *session.Identity
+	// Caller is Identity as the rule saw it. Explanations, and identity headers that
+	// depend on rules, are about this very caller at the same moment.
+	Caller policy.Caller
 	// Decision is the rule's, with what was missing.
 	Decision policy.Decision
 	// Sentence is for whoever is refused; empty: the reason has a sentence of its
@@ -59,10 +62,6 @@ type Verdict struct {
 	RetryAfter time.Duration
 	// Cause is for the log, never for an answer.
 	Cause error
-
-	// caller is Identity as rules see it. Identity headers that depend on rules are
-	// about this very caller, at the same moment.
-	caller caller
 }
 
 // Question is what a decision is made about.
@@ -121,11 +120,11 @@ var asPublic = Verdict{
 // ruled asks the rule about a caller; nil is nobody.
 func (p *Proxy) ruled(rule *policy.Rule, q *Question, id *session.Identity) Verdict {
 	c := p.callerOf(q, id)
-	d, same := c.ask(rule)
+	d, same := ask(rule, &c, &q.Target)
 	if !same {
 		return Verdict{Outcome: BadRequest, Reason: ReasonBadTarget, Sentence: sentenceTwice}
 	}
-	v := Verdict{Reason: Reason(d.Reason), Identity: id, Decision: d, Cause: d.Err, caller: c}
+	v := Verdict{Reason: Reason(d.Reason), Identity: id, Caller: c, Decision: d, Cause: d.Err}
 	switch d.Outcome {
 	case policy.Allow:
 		v.Outcome = Allow

@@ -151,7 +151,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	h["X-Forwarded-Host"] = []string{t.Authority}
 	h["X-Forwarded-Proto"] = []string{t.Scheme}
 	h["X-Request-Id"] = []string{x.id}
-	x.leftOut = p.setIdentity(h, x.route, &x.verdict)
+	x.leftOut = p.setIdentity(h, x.route, t, &x.verdict)
 	out.Trailer = p.trailers(pr.In)
 }
 

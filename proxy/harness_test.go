@@ -66,6 +66,8 @@ func newRules(t testing.TB) rules {
 		{Name: "developers", Title: "KDE developers", Help: "https://community.example.org/ask", Require: policy.Clause{Text: "groups contains teams/kde-developers"}},
 		{Name: "admins", Require: policy.Clause{Text: "groups contains teams/sysadmins"}},
 		{Name: "scoped", Require: policy.Clause{Text: "scope contains telemetry:write"}},
+		{Name: "inventors", Require: policy.Clause{Text: "groups contains a"}, Providers: []string{"invent"}},
+		{Name: "strangers", Require: policy.Clause{Text: "groups contains a"}, Providers: []string{"other"}},
 	})
 	if len(errs) > 0 {
 		t.Fatal(errs)
@@ -75,7 +77,12 @@ func newRules(t testing.TB) rules {
 
 func (r rules) of(text string) *policy.Rule {
 	r.t.Helper()
-	rule, errs := r.set.Rule(policy.Clause{Text: text})
+	return r.clause(policy.Clause{Text: text})
+}
+
+func (r rules) clause(c policy.Clause) *policy.Rule {
+	r.t.Helper()
+	rule, errs := r.set.Rule(c)
 	if len(errs) > 0 {
 		r.t.Fatal(errs)
 	}

@@ -159,7 +159,7 @@ func compileHeaders(headers []IdentityHeader) ([]headerSource, error) {
 // setIdentity sets the identity headers of a route, of which nothing that a client
 // sent is left by now, and returns how many values were left out because they
 // could be taken for something else.
-func (p *Proxy) setIdentity(h http.Header, e *Entry, v *Verdict) (leftOut int) {
+func (p *Proxy) setIdentity(h http.Header, e *Entry, t *Target, v *Verdict) (leftOut int) {
 	id := v.Identity
 	if id == nil {
 		return 0
@@ -175,7 +175,7 @@ func (p *Proxy) setIdentity(h http.Header, e *Entry, v *Verdict) (leftOut int) {
 		case s.User:
 			value, n = single(id.User)
 		case s.Claim == "":
-			value = s.chosen(&v.caller)
+			value = s.chosen(&v.Caller, t)
 		case s.Claim == "email" && !emailMayBeSent(id.Claims):
 		default:
 			value, n = p.values.of(lookup(id.Claims, s.Claim))
@@ -189,9 +189,9 @@ func (p *Proxy) setIdentity(h http.Header, e *Entry, v *Verdict) (leftOut int) {
 }
 
 // chosen returns the value of the first rule that allows the caller.
-func (s *headerSource) chosen(c *caller) string {
+func (s *headerSource) chosen(c *policy.Caller, t *Target) string {
 	for _, v := range s.Values {
-		if d, same := c.ask(v.Allow); same && d.Outcome == policy.Allow {
+		if d, same := ask(v.Allow, c, t); same && d.Outcome == policy.Allow {
 			return v.Value
 		}
 	}

@@ -115,7 +115,7 @@ func (p *Proxy) end(x *exchange) {
 	}
 	if d := &x.verdict.Decision; d.Shadow != nil {
 		e.Shadow, e.ShadowPolicy = d.Shadow.Outcome.String(), d.Shadow.Policy
-		e.ShadowDiffers = d.Shadow.Outcome != d.Outcome
+		e.ShadowDiffers = d.Differs()
 	}
 	if e.Path == "" {
 		e.Path = shownPath(r.RequestURI)

@@ -36,9 +36,5 @@ func newOwnPaths(endpoints string, paths []string) (ownPaths, error) {
 }
 
 func (o *ownPaths) has(t *Target) bool {
-	if o.everywhere.find(t.Path) != none {
-		return true
-	}
-	tree := o.byHost[t.Host]
-	return tree != nil && tree.find(t.Path) != none
+	return o.everywhere.find(t.Path, none) != none || o.byHost[t.Host].find(t.Path, none) != none
 }

@@ -14,10 +14,10 @@ import (
 // It never changes.
 type Table struct {
 	routes []*Entry
-	// names has for each host that a route names all routes of that host, those of
-	// a wildcard included, in a tree of their paths.
+	// names has for each host that a route names its routes, in a tree of their paths.
 	names map[string]*node
-	// oneLabel has the same for wildcards, by what follows the first label.
+	// oneLabel has the same for wildcards, by what follows the first label. A host
+	// may have routes in both.
 	oneLabel map[string]*node
 }
 
@@ -41,11 +41,6 @@ func (e *Entry) Rule(method string) *policy.Rule {
 // error is about the first route that is no good.
 func NewTable(routes []Route) (*Table, error) {
 	t := &Table{names: make(map[string]*node), oneLabel: make(map[string]*node)}
-	type placed struct {
-		hosts   []hostPattern
-		pattern pattern
-	}
-	all := make([]placed, len(routes))
 	for i := range routes {
 		r := &routes[i]
 		wrap := func(err error) error { return fmt.Errorf("route %q: %w", r.Name, err) }
@@ -63,7 +58,8 @@ func NewTable(routes []Route) (*Table, error) {
 		if slices.Contains(r.Providers, "") {
 			return nil, wrap(errors.New("it names a provider without an id"))
 		}
-		if all[i].pattern, err = parsePattern(r.Path); err != nil {
+		path, err := parsePattern(r.Path)
+		if err != nil {
 			return nil, wrap(err)
 		}
 		if len(r.Hosts) == 0 {
@@ -74,42 +70,36 @@ func NewTable(routes []Route) (*Table, error) {
 			if err != nil {
 				return nil, wrap(err)
 			}
-			all[i].hosts = append(all[i].hosts, p)
-			if p.oneLabel {
-				t.oneLabel[p.name] = newNode()
-			} else {
-				t.names[p.name] = newNode()
-			}
+			t.tree(p).add(path, i)
 		}
 		t.routes = append(t.routes, e)
 	}
-	for i, r := range all {
-		for _, h := range r.hosts {
-			if !h.oneLabel {
-				t.names[h.name].add(r.pattern, i)
-				continue
-			}
-			t.oneLabel[h.name].add(r.pattern, i)
-			for name, tree := range t.names {
-				if suffix, ok := afterFirstLabel(name); ok && suffix == h.name {
-					tree.add(r.pattern, i)
-				}
-			}
-		}
-	}
 	return t, nil
+}
+
+// tree returns the paths of a host's own routes, or of a wildcard's.
+func (t *Table) tree(p hostPattern) *node {
+	trees := t.names
+	if p.oneLabel {
+		trees = t.oneLabel
+	}
+	if trees[p.name] == nil {
+		trees[p.name] = newNode()
+	}
+	return trees[p.name]
 }
 
 // Find returns the first route that matches, or nil. The error is a *Fault: for
 // applications behind two decoders the target would be on another route.
 func (t *Table) Find(target Target) (*Entry, error) {
-	tree := t.tree(target.Host)
-	if tree == nil {
-		return nil, nil
+	own, wildcard := t.names[target.Host], (*node)(nil)
+	if suffix, ok := afterFirstLabel(target.Host); ok {
+		wildcard = t.oneLabel[suffix]
 	}
-	i := tree.find(target.Path)
+	find := func(path string) int { return wildcard.find(path, own.find(path, none)) }
+	i := find(target.Path)
 	for _, reading := range target.readings {
-		if tree.find(reading) != i {
+		if find(reading) != i {
 			return nil, badTarget(sentenceTwice)
 		}
 	}
@@ -117,16 +107,6 @@ func (t *Table) Find(target Target) (*Entry, error) {
 		return nil, nil
 	}
 	return t.routes[i], nil
-}
-
-func (t *Table) tree(host string) *node {
-	if tree := t.names[host]; tree != nil {
-		return tree
-	}
-	if suffix, ok := afterFirstLabel(host); ok {
-		return t.oneLabel[suffix]
-	}
-	return nil
 }
 
 // afterFirstLabel returns what follows the first label of a name, dot included.
@@ -186,12 +166,13 @@ func (n *node) add(p pattern, route int) {
 	}
 }
 
-// find returns the first route for a path, or none.
-func (n *node) find(path string) int {
-	if path == "" {
-		return none
+// find returns the first route for a path, if it comes before best, else best. A nil
+// node has no routes.
+func (n *node) find(path string, best int) int {
+	if n == nil || path == "" || n.least >= best {
+		return best
 	}
-	return n.walk(path[1:], false, none)
+	return n.walk(path[1:], false, best)
 }
 
 // walk looks for a route before best. rest is what of the path lies below n; with

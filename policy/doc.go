@@ -27,16 +27,30 @@
 //
 //	condition  = term { "and" term } | term { "or" term }      (never mixed)
 //	term       = "not" term | "(" condition ")" | "policy" name | comparison
-//	comparison = claim operator operand
+//	comparison = claim operator [ operand ]
 //	claim      = segment { "." segment }  |  a word with "://" in it
 //	segment    = letters, digits, "_" and "-"  |  quoted
-//	operand    = value | "[" value { "," value } "]"           (as the operator says)
+//	operand    = value | "[" value { "," value } "]" | pattern | duration
 //	value      = quoted | a word that runs to the next space, bracket or comma
 //	quoted     = double quotes around anything, with \" and \\ inside
+//	pattern    = "/", an RE2 expression anchored at both ends, "/", with \/ inside
+//	duration   = [ n "d" ] [ n "h" ] [ n "m" ] [ n "s" ]        (at least one of them)
 //
-// The words of the language (and, or, not, policy, in, present, missing, and those
-// of the operators) are quoted where they are a value or a claim. The operators
-// are the table in operator.go; a new one is a new row there.
+// Which operand an operator takes:
+//
+//	contains, is                         a value
+//	contains any of, contains all of,
+//	is one of                            a list
+//	starts with, ends with               a value that is not empty, always a text
+//	matches                              a pattern
+//	is present, is missing               nothing
+//	within                               a duration, from a second to a century
+//
+// The operators are the table in operator.go; a new one is a new row there. The
+// words of the language are written in quotes where they are a value, a claim or
+// the name of a policy: and, or, not, policy, in, and every word of an operator's
+// name (contains, any, all, of, is, one, starts, ends, with, matches, present,
+// missing, within). So a forgotten value is never taken from what follows it.
 //
 // # What matches what
 //
@@ -48,9 +62,30 @@
 // counted, or that very string; everything else, and everything in quotes, is a
 // string.
 //
+// starts with, ends with and matches take a single string and nothing else. A
+// pattern matches the whole string, line breaks included, or not at all.
+//
+// within takes a number of seconds since 1970, as auth_time is (OpenID Connect Core
+// section 2), and holds when that moment is at most so long ago, the bound
+// included. Clocks differ, so that a moment up to a minute ahead counts as now; one
+// further ahead, before 1970 or beyond the year 5138 is of the wrong type. Without a
+// time in Caller.Now every moment is.
+//
 // A claim is of the wrong type when no value like it could match: a number for
-// is "5", the string "True" for is true. Then neither the comparison nor its
-// opposite holds. A claim that is null is missing.
+// is "5", the string "True" for is true, a string for within. Then neither the
+// comparison nor its opposite holds. A claim that is null is missing.
+//
+// is present and is missing alone speak of absence, and take every type: false, 0,
+// an empty text, an empty list and an empty object are present.
+//
+// # Beside conditions
+//
+// An expression (Clause.Expr) is a leaf in the language of expr-lang, for what a
+// comparison cannot say; expression.go says what it may do and what strict means
+// there. A policy may be restricted to providers: to callers of other providers it
+// grants nothing, and under not neither. A shadow is evaluated beside a policy, or a
+// rule, and never decides. Explain bounds what a refusal tells the person refused;
+// Rule.Explain tells whoever runs the place everything.
 package policy
 
 // Bounds on what is read, so that a text that grew by accident, or by a script,

@@ -4,14 +4,16 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // requestBody is the body of a request on its way to the upstream. It notes whether
 // the client is to blame when the way breaks, and hands on the trailers at its end.
 type requestBody struct {
 	io.ReadCloser
-	// failed is set when the body cannot be read.
+	// failed is set when the body cannot be read, ended when it has been read whole.
 	failed *atomic.Bool
+	ended  atomic.Bool
 	// atEnd is called when it has been read whole.
 	atEnd func()
 }
@@ -20,6 +22,7 @@ func (b *requestBody) Read(buf []byte) (int, error) {
 	n, err := b.ReadCloser.Read(buf)
 	switch {
 	case err == io.EOF:
+		b.ended.Store(true)
 		if b.atEnd != nil {
 			b.atEnd()
 		}
@@ -27,6 +30,26 @@ func (b *requestBody) Read(buf []byte) (int, error) {
 		b.failed.Store(true)
 	}
 	return n, err
+}
+
+// maxRest bounds what is read of a body that nobody wants any more.
+const maxRest = 256 << 10
+
+// leaveRest ends an exchange whose upstream has answered before it had the whole
+// body, on HTTP/1. The answer said that the connection closes, see WriteHeader; the
+// client gets a moment to finish its body, so that it reads the answer and not that
+// the connection broke.
+//
+// It is done here, as net/http does it without a limit of time when the handler has
+// returned. There it also takes a connection whose body broke off for one that can
+// be used again, and what follows for a request, because of EnableFullDuplex.
+func (b *requestBody) leaveRest(x *exchange) {
+	if b.ended.Load() || x.request.ProtoMajor != 1 {
+		return
+	}
+	_ = http.NewResponseController(x).SetReadDeadline(time.Now().Add(linger))
+	// It waits for the transport's own read too, which may still be under way.
+	_, _ = io.CopyN(io.Discard, b.ReadCloser, maxRest)
 }
 
 // trailers returns the trailers of the request that the upstream gets: those that

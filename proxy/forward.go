@@ -117,7 +117,9 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 		// Without it net/http, on HTTP/1, takes 256 KiB of the body away as soon as
 		// the upstream begins to answer.
 		_ = http.NewResponseController(x).EnableFullDuplex()
-		r.Body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed}
+		x.body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed}
+		r.Body = x.body
+		defer x.body.leaveRest(x)
 	}
 	f.proxy.ServeHTTP(x, r)
 }

@@ -70,6 +70,8 @@ type exchange struct {
 	status int
 	// finished is set when the walk has come to its end without a panic.
 	finished bool
+	// body is the request's body while it is forwarded, nil if there is none.
+	body *requestBody
 	// bodyFailed is set when the request's body could not be read.
 	bodyFailed atomic.Bool
 	// filter is applied to informational answers of an upstream.
@@ -144,6 +146,10 @@ func (x *exchange) WriteHeader(status int) {
 		x.filter(x.Header())
 	case x.status == 0:
 		x.status = status
+		if x.body != nil && !x.body.ended.Load() && x.request.ProtoMajor == 1 {
+			// Whatever comes of the body after this answer is no request.
+			x.Header()["Connection"] = []string{"close"}
+		}
 	}
 	x.ResponseWriter.WriteHeader(status)
 }

@@ -2,10 +2,14 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,5 +100,118 @@ func TestPipelinedRequestsAreDecidedOneByOne(t *testing.T) {
 			// is read at all.
 			return
 		}
+	}
+}
+
+// TestTheRestOfABodyIsNotReadAsARequest: an upstream that answers early leaves the
+// body half read. Whatever comes of it afterwards is body, also when it looks like a
+// request: a server in front of claimproxy, which shares the connection between its
+// own clients, takes it for body, and would give the answer to somebody else
+// (SMG-08, and the chunked reader of net/http, which stays broken once a read of it
+// was cut off).
+func TestTheRestOfABodyIsNotReadAsARequest(t *testing.T) {
+	const smuggled = "GET /public/smuggled HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n"
+	for name, test := range map[string]struct {
+		head, after string
+	}{
+		"inside a chunk":      {"Transfer-Encoding: chunked\r\n\r\n1000\r\nabc", smuggled},
+		"in place of a chunk": {"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", smuggled},
+		"after a bad chunk":   {"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "zz\r\n" + smuggled},
+		"inside a length":     {"Content-Length: 1000\r\n\r\nabc", smuggled},
+		"after the length":    {"Content-Length: 10\r\n\r\nabc", "defghij" + smuggled},
+		"after the last one":  {"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "0\r\n\r\n" + smuggled},
+		"nothing comes":       {"Content-Length: 1000\r\n\r\nabc", ""},
+		"nor a chunk":         {"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			var mu sync.Mutex
+			h, seen := earlyHouse(t, lockedWriter{&mu, &log})
+			c, err := net.Dial("tcp", h.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+			_, _ = io.WriteString(c, "POST /public/ HTTP/1.1\r\nHost: "+publicHost+"\r\n"+test.head)
+			br := bufio.NewReader(c)
+			res, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, len("early"))
+			if _, err := io.ReadFull(res.Body, b); err != nil || string(b) != "early" || res.StatusCode != 200 {
+				t.Errorf("got %d %q, %v; want the early answer", res.StatusCode, b, err)
+			}
+			if !res.Close {
+				t.Error("the answer does not say that the connection closes")
+			}
+			_, _ = io.WriteString(c, test.after)
+			// Also when nothing comes any more the connection ends, and soon.
+			rest, err := io.ReadAll(br)
+			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+				t.Error("the connection stays open")
+			}
+			if len(rest) != 0 {
+				t.Errorf("after the answer came %q", rest)
+			}
+			if got := seen(); len(got) != 1 {
+				t.Errorf("the upstream got %q, want one request", got)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if log.Len() != 0 {
+				t.Errorf("log: %s", log.String())
+			}
+		})
+	}
+}
+
+// earlyHouse has an upstream that answers when it has seen the head, and does not
+// read the body. What net/http has to say about the connection goes to log.
+func earlyHouse(t *testing.T, log io.Writer) (h *house, seen func() []string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var targets []string
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer c.Close()
+				br := bufio.NewReader(c)
+				req, err := http.ReadRequest(br)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				targets = append(targets, req.RequestURI)
+				mu.Unlock()
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
+				<-done
+			})
+		}
+	})
+	t.Cleanup(func() {
+		close(done)
+		l.Close()
+		all.Wait()
+	})
+	up := &Upstream{Name: "early", URL: &url.URL{Scheme: "http", Host: l.Addr().String()}}
+	h = build(t, []Route{{Path: "/public/", Allow: newRules(t).of("public"), Upstream: up}}, nil)
+	h.server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(log, nil), slog.LevelError)
+	return h, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return targets
 	}
 }

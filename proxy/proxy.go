@@ -176,6 +176,7 @@ func (p *Proxy) walk(x *exchange, r *http.Request) {
 // serveOwn hands a request for one of claimproxy's own pages to whoever makes them.
 func (p *Proxy) serveOwn(x *exchange) {
 	x.own = true
+	leaveBody(x, ownBody)
 	r := *x.request
 	r.Host = x.target.Authority
 	switch {

@@ -19,6 +19,10 @@ const retryAfter = 5 * time.Second
 // the client read the answer.
 const linger = 500 * time.Millisecond
 
+// ownBody is how long the body of a request for one of our own pages may take. None
+// of them takes more than a form.
+const ownBody = 5 * time.Second
+
 // maxReturnTo bounds the way back that is remembered while somebody signs in.
 const maxReturnTo = 2048
 
@@ -28,7 +32,7 @@ func (p *Proxy) refuse(x *exchange, v Verdict) {
 	r := x.request
 	x.verdict = v
 	p.logCause(x, v)
-	leaveBody(x)
+	leaveBody(x, linger)
 	mayNavigate := x.route != nil && x.route.SignIn.Has(Browser)
 	switch v.Outcome {
 	case BadRequest:
@@ -76,7 +80,7 @@ func (p *Proxy) deny(x *exchange, v Verdict) {
 
 // upstreamFailed answers a request that was let in and got no answer.
 func (p *Proxy) upstreamFailed(x *exchange) {
-	leaveBody(x)
+	leaveBody(x, linger)
 	v := Verdict{Reason: ReasonUpstreamUnavailable}
 	x.verdict.Reason = v.Reason
 	p.answer(x, http.StatusBadGateway, v)
@@ -84,15 +88,15 @@ func (p *Proxy) upstreamFailed(x *exchange) {
 
 // leaveBody arranges that an answer which did not need the request's body goes out
 // without it: the body is not asked for, not waited for, and the connection, on
-// which it may still come, is closed. HTTP/2 ends the one stream instead.
-func leaveBody(x *exchange) {
+// which it may still come, is closed after wait. HTTP/2 ends the one stream instead.
+func leaveBody(x *exchange, wait time.Duration) {
 	if x.request.ContentLength == 0 || x.request.ProtoMajor != 1 {
 		return
 	}
 	x.Header().Set("Connection", "close")
 	// After the answer net/http reads on for a while, so that a client in the
 	// middle of its body gets to see the answer. This ends that while.
-	_ = http.NewResponseController(x).SetReadDeadline(time.Now().Add(linger))
+	_ = http.NewResponseController(x).SetReadDeadline(time.Now().Add(wait))
 }
 
 // challenge is the value of WWW-Authenticate (RFC 6750 section 3, with RFC 9728

@@ -300,6 +300,67 @@ func TestRefusalsDoNotWaitForABody(t *testing.T) {
 	}
 }
 
+// TestOwnPagesDoNotWaitForABody: a stranger who announces a body and never sends it
+// gets the answer at once, and does not keep the connection.
+func TestOwnPagesDoNotWaitForABody(t *testing.T) {
+	u := newWire(t)
+	h := credentialHouse(t, u)
+	for name, head := range map[string]string{
+		"with a length":       "GET /.auth/me HTTP/1.1\r\nHost: " + publicHost + "\r\nContent-Length: 10\r\n\r\n",
+		"chunked":             "POST /.auth/sign-out HTTP/1.1\r\nHost: " + publicHost + "\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"the stylesheet":      "GET /.auth/style.css HTTP/1.1\r\nHost: " + publicHost + "\r\nContent-Length: 10\r\n\r\n",
+		"waiting to be asked": "POST /.auth/sign-out HTTP/1.1\r\nHost: " + publicHost + "\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := net.Dial("tcp", h.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(2 * ownBody))
+			_, _ = io.WriteString(c, head)
+			began := time.Now()
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if elapsed := time.Since(began); elapsed > ownBody/2 {
+				t.Errorf("the answer took %v", elapsed)
+			}
+			if _, err := io.ReadAll(res.Body); err != nil || res.StatusCode != 200 || !res.Close {
+				t.Errorf("got %d, %v, connection closes: %v; want 200 and a connection that closes", res.StatusCode, err, res.Close)
+			}
+			if n, err := io.Copy(io.Discard, c); n != 0 || err != nil {
+				t.Errorf("%d bytes follow the answer, then %v; want the connection's end", n, err)
+			}
+		})
+	}
+}
+
+// TestOwnPagesWithoutABodyKeepTheConnection is the positive twin.
+func TestOwnPagesWithoutABodyKeepTheConnection(t *testing.T) {
+	h := credentialHouse(t, newWire(t))
+	c, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	br := bufio.NewReader(c)
+	for range 2 {
+		_, _ = io.WriteString(c, "POST /.auth/sign-out HTTP/1.1\r\nHost: "+publicHost+"\r\nContent-Length: 0\r\n\r\n")
+		res, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		if res.StatusCode != 200 || res.Close {
+			t.Errorf("got %d, connection closes: %v", res.StatusCode, res.Close)
+		}
+	}
+}
+
 // TestRefusalsWithoutABodyKeepTheConnection is the positive twin.
 func TestRefusalsWithoutABodyKeepTheConnection(t *testing.T) {
 	u := newWire(t)

@@ -163,6 +163,10 @@ func (p *Proxy) modifyResponse(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols && len(res.Request.Header["Upgrade"]) == 0 {
 		return errors.New("upstream switched protocols without being asked")
 	}
+	if res.StatusCode < 100 {
+		// RFC 9110 section 15: net/http reads such a status, and panics writing it.
+		return fmt.Errorf("upstream answered with the status %03d, which is none", res.StatusCode)
+	}
 	delete(res.Header, "X-Request-Id")
 	// Informational answers have cleared the header that begin had set.
 	x.setRequestID()

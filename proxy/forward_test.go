@@ -283,11 +283,15 @@ func TestRequestTrailers(t *testing.T) {
 
 func TestInformationalAnswers(t *testing.T) {
 	u := newWire(t)
-	u.say("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nSet-Cookie: " + cookieName + "=x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	u.say("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nX-Request-Id: forged\r\nSet-Cookie: " + cookieName + "=x\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	h := openHouse(t, u)
 	var hints textproto.MIMEHeader
+	var ids [][]string
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
-		hints = header
+		if hints == nil {
+			hints = header
+		}
+		ids = append(ids, header["X-Request-Id"])
 		return nil
 	}}
 	req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", base+"/public/", nil)
@@ -299,7 +303,11 @@ func TestInformationalAnswers(t *testing.T) {
 	if got := hints.Get("Link"); got != "</style.css>; rel=preload" || hints.Get("Set-Cookie") != "" {
 		t.Errorf("early hints: %v", hints)
 	}
-	if res.StatusCode != 200 || len(res.Header.Values("X-Request-Id")) != 1 || res.Header.Get("Link") != "" {
+	ours := res.Header.Values("X-Request-Id")
+	if !cmp.Equal(ids, [][]string{ours, ours}) {
+		t.Errorf("request ids of the hints: %q, want ours, %q", ids, ours)
+	}
+	if res.StatusCode != 200 || len(ours) != 1 || res.Header.Get("Link") != "" {
 		t.Errorf("answer %d %v", res.StatusCode, res.Header)
 	}
 	if event := h.events.next(t); event.Status != 200 {
@@ -533,6 +541,23 @@ func TestUpstreamThatBreaksOff(t *testing.T) {
 	}
 	if event := h.events.next(t); event.Status != 200 {
 		t.Errorf("event %+v", event)
+	}
+}
+
+// TestUpstreamWithAStatusThatIsNone: net/http reads it, and panics when it is to
+// write it.
+func TestUpstreamWithAStatusThatIsNone(t *testing.T) {
+	u := newWire(t)
+	h := openHouse(t, u)
+	for status, want := range map[string]int{"000": 502, "042": 502, "099": 502, "200": 200, "299": 299, "999": 999} {
+		u.say("HTTP/1.1 " + status + " Odd\r\nContent-Length: 0\r\n\r\n")
+		res := h.get(t, "/public/")
+		if res.StatusCode != want || len(res.Header.Values("X-Request-Id")) != 1 {
+			t.Errorf("%s: got %d %v, want %d", status, res.StatusCode, res.Header, want)
+		}
+		if event := h.events.next(t); event.Status != want {
+			t.Errorf("%s: event status %d, want %d", status, event.Status, want)
+		}
 	}
 }
 

@@ -144,6 +144,7 @@ func (x *exchange) WriteHeader(status int) {
 		return
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
 		x.filter(x.Header())
+		x.setRequestID()
 	case x.status == 0:
 		x.status = status
 		if x.body != nil && !x.body.ended.Load() && x.request.ProtoMajor == 1 {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -63,7 +64,12 @@ func (p *Proxy) trailers(in *http.Request) http.Header {
 	}
 	out := make(http.Header, len(in.Trailer))
 	for name := range in.Trailer {
-		out[name] = nil
+		// Credentials and what frames or routes a message have no place in trailers
+		// (RFC 9110 section 6.5.1). What is done to ours in the header would be undone
+		// where an upstream takes the two together.
+		if !slices.Contains(ours, string(fold(nil, name))) {
+			out[name] = nil
+		}
 	}
 	p.stripper.strip(out)
 	if len(out) == 0 {

@@ -264,8 +264,8 @@ func TestRequestTrailers(t *testing.T) {
 	u := newWire(t)
 	h := openHouse(t, u)
 	res := h.raw(t, "POST /public/ HTTP/1.1\r\nHost: "+publicHost+"\r\nTransfer-Encoding: chunked\r\n"+
-		"Trailer: X-Sum, X-Forwarded-User, X_Forwarded_Groups\r\n\r\n"+
-		"4\r\nbody\r\n0\r\nX-Sum: 42\r\nX-Forwarded-User: admin\r\nX_Forwarded_Groups: admins\r\nX-Unannounced: yes\r\nRemote-User: admin\r\n\r\n")
+		"Trailer: X-Sum, X-Forwarded-User, X_Forwarded_Groups, Cookie, Authorization, Host\r\n\r\n"+
+		"4\r\nbody\r\n0\r\nX-Sum: 42\r\nX-Forwarded-User: admin\r\nX_Forwarded_Groups: admins\r\nCookie: "+cookieName+"=x\r\nAuthorization: Bearer x\r\nHost: other\r\nX-Unannounced: yes\r\nRemote-User: admin\r\n\r\n")
 	if res.StatusCode != 200 {
 		t.Fatalf("got %d", res.StatusCode)
 	}

@@ -185,17 +185,18 @@ func newRequestID() string {
 	return string(text[:])
 }
 
-// shownPath is a refused target as it may stand in a log: no query, printable,
-// bounded.
+// shownPath is a refused target as it may stand in a log: no query, and neither a
+// fragment nor parameters of the path, in which tokens and session ids have been
+// seen; printable, bounded.
 func shownPath(requestTarget string) string {
 	const limit = 200
-	path, _, _ := strings.Cut(requestTarget, "?")
-	if i := strings.Index(path, "://"); i >= 0 {
-		// Absolute-form may carry a password.
-		_, host, _ := strings.Cut(path, "@")
-		if host != "" {
-			path = host
-		}
+	path := requestTarget
+	if end := strings.IndexAny(path, "?#;"); end >= 0 {
+		path = path[:end]
+	}
+	if !strings.HasPrefix(path, "/") {
+		// Absolute-form and authority-form may carry a password.
+		path = path[strings.LastIndexByte(path, '@')+1:]
 	}
 	if len(path) > limit {
 		path = path[:limit] + "..."

@@ -59,6 +59,22 @@ func TestEventTellsWhatHappened(t *testing.T) {
 			"GET http://user:" + secret + "@app.example.org/x HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n",
 			Event{Path: "app.example.org/x", Method: "GET", Decision: "deny", Reason: "bad-target", Status: 400},
 		},
+		"authority form with a password": {
+			"CONNECT user:" + secret + "@app.example.org:443 HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n",
+			Event{Path: "app.example.org:443", Method: "CONNECT", Decision: "deny", Reason: "method", Status: 405},
+		},
+		"a token in a fragment": {
+			"GET /x#access_token=" + secret + " HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n",
+			Event{Path: "/x", Method: "GET", Decision: "deny", Reason: "bad-target", Status: 400},
+		},
+		"a session id in the path": {
+			"GET /x;jsessionid=" + secret + " HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n",
+			Event{Path: "/x", Method: "GET", Decision: "deny", Reason: "bad-target", Status: 400},
+		},
+		"an at sign in a path": {
+			"GET //x@y HTTP/1.1\r\nHost: " + publicHost + "\r\n\r\n",
+			Event{Path: "//x@y", Method: "GET", Decision: "deny", Reason: "bad-target", Status: 400},
+		},
 		"bad host": {
 			"GET /x HTTP/1.1\r\nHost: a..b\r\n\r\n",
 			Event{Path: "/x", Method: "GET", Decision: "deny", Reason: "bad-host", Status: 400},

@@ -93,7 +93,7 @@ func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
 		BufferPool:     buffers,
 		ModifyResponse: p.modifyResponse,
 		ErrorHandler:   p.forwardFailed,
-		ErrorLog:       slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
+		ErrorLog:       ErrorLog(p.log),
 	}
 	return f, nil
 }
@@ -186,7 +186,7 @@ func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error)
 		panic(http.ErrAbortHandler)
 	}
 	p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream does not answer",
-		slog.String("upstream", x.upstream), slog.Any("error", err), slog.String("request_id", x.id))
+		slog.String("upstream", x.upstream), slog.String("error", unquoted(err.Error())), slog.String("request_id", x.id))
 	x.setRequestID()
 	p.upstreamFailed(x)
 }

@@ -561,6 +561,41 @@ func TestUpstreamWithAStatusThatIsNone(t *testing.T) {
 	}
 }
 
+// TestAnswersThatCannotBeReadAreNotLogged: net/http quotes them in its errors, and
+// they may hold anything, a megabyte of it.
+func TestAnswersThatCannotBeReadAreNotLogged(t *testing.T) {
+	const secret = "sesame"
+	for name, answer := range map[string]string{
+		"no HTTP at all":         strings.Repeat(secret, 100000) + "\r\n\r\n",
+		"a status that is none":  "HTTP/1.1 " + secret + " OK\r\n\r\n",
+		"a header without colon": "HTTP/1.1 200 OK\r\nSet-Cookie id=\"" + secret + "\"\r\n\r\n",
+		"a folded first header":  "HTTP/1.1 200 OK\r\n " + secret + "\r\n\r\n",
+		"an unknown encoding":    "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + secret + "\r\n\r\n",
+		"a length that is none":  "HTTP/1.1 200 OK\r\nContent-Length: " + secret + "\r\n\r\n",
+		"a bad trailer":          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nSet-Cookie id=" + secret + "\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			var mu sync.Mutex
+			u := newWire(t)
+			u.say(answer)
+			h := build(t, []Route{{Path: "/", Allow: newRules(t).of("public"), Upstream: u.upstream()}}, func(c *Config) {
+				c.Log = slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil))
+			})
+			if res, err := h.client(t).Get(base + "/"); err == nil {
+				_, _ = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+			}
+			h.events.next(t)
+			mu.Lock()
+			defer mu.Unlock()
+			if log.Len() == 0 || log.Len() > 1000 || strings.Contains(log.String(), secret) {
+				t.Errorf("log of %d bytes: %.500s", log.Len(), log.String())
+			}
+		})
+	}
+}
+
 // TestConnectionsToAnUpstreamAreReused: two idle connections for 32 clients would
 // mean a new one for most requests.
 func TestConnectionsToAnUpstreamAreReused(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 func newServe(stderr io.Writer) *cobra.Command {
@@ -31,6 +33,7 @@ with a fault is not run: the faults are printed and the exit code is 78.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, report := load(*path)
 		log := newLogger(stderr)
+		takeStandardLog(log)
 		switch {
 		case c == nil:
 			return errors.Join(report.Write(stderr), exit{exitConfig})
@@ -78,6 +81,14 @@ func logWarnings(log *slog.Logger, report *config.Report) {
 	}
 }
 
+// takeStandardLog has package log, to which net/http prints what it meets on idle
+// connections, write to ours: a line of JSON like all others, and without the answer
+// that it would quote.
+func takeStandardLog(to *slog.Logger) {
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(proxy.ErrorLog(to).Writer())
+}
+
 // serve runs a configuration on listeners, which it closes, until ctx ends; then it
 // drains. It calls ready once requests are answered.
 func serve(ctx context.Context, c *compiled, listeners []net.Listener, log *slog.Logger, ready func()) error {
@@ -92,7 +103,7 @@ func serve(ctx context.Context, c *compiled, listeners []net.Listener, log *slog
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // tokens and cookies of people in very many groups
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          proxy.ErrorLog(log),
 		// "OPTIONS *" is answered by the walk like everything else.
 		DisableGeneralOptionsHandler: true,
 	}

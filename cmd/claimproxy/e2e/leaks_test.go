@@ -1,6 +1,14 @@
 package e2e
 
 import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +42,65 @@ func (l *leaks) wantNone(t testing.TB, where, text string) {
 	for s := range l.secrets {
 		if strings.Contains(text, s) {
 			t.Errorf("%s contains a secret that begins with %.6s", where, s)
+		}
+	}
+}
+
+// TestAnUnaskedAnswerIsNotLogged: an application that answers HEAD with a body, or
+// twice, leaves bytes on an idle connection, which may be somebody's data. net/http
+// prints them to the standard logger, past the program's own.
+func TestAnUnaskedAnswerIsNotLogged(t *testing.T) {
+	t.Parallel()
+	const private = "somebody-s-private-data"
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+					_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(private), private)
+					_, _ = io.Copy(io.Discard, c)
+				}
+			}()
+		}
+	}()
+	dir, listen := t.TempDir(), loopback(freePort(t))
+	file := filepath.Join(dir, "claimproxy.yaml")
+	config := fmt.Sprintf("public_url: http://%s\nlisten: %s\nroutes:\n  - {upstream: \"http://%s\", allow: public}\n", listen, listen, l.Addr())
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := startProcess("claimproxy", dir, nil, binary(t), "serve", "--config", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.kill()
+	if err := p.ready("http://" + listen + "/.auth/style.css"); err != nil {
+		t.Fatal(err)
+	}
+	from := strings.LastIndex(p.out.since(0), "\n") + 1
+	resp, err := http.Head("http://" + listen + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	eventually(t, patience, "the unasked answer is mentioned in the log", func() bool {
+		return strings.Contains(p.out.since(from), "Unsolicited response")
+	})
+	if code, err := p.stop(); code != 0 || err != nil {
+		t.Errorf("got exit code %d, %v", code, err)
+	}
+	for line := range strings.Lines(p.out.since(from)) {
+		if !json.Valid([]byte(line)) || strings.Contains(line, private) {
+			t.Errorf("got the line %s, want JSON without the answer", line)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,6 +99,25 @@ func TestTunnelsAndTraces(t *testing.T) {
 	// "connect" is another method, and the open route takes all.
 	if res := h.send(t, "connect", "/"); res.StatusCode != http.StatusOK {
 		t.Errorf("connect /: got %d, want 200", res.StatusCode)
+	}
+}
+
+// TestMethodsThatAreNoTokens: HTTP/1 cannot carry them, HTTP/2 can, and no upstream
+// is asked, nor blamed.
+func TestMethodsThatAreNoTokens(t *testing.T) {
+	u := newWire(t)
+	h := methodHouse(t, u)
+	for method, want := range map[string]int{"G T": 405, "": 405, "GET/": 405, "GET,POST": 405, "M\u00c9": 405, "GET": 200, "M-SEARCH": 200} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Method, r.Host, r.ProtoMajor = method, publicHost, 2
+		w := httptest.NewRecorder()
+		h.proxy.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: got %d, want %d", method, w.Code, want)
+		}
+		if asked := len(u.took()) == 1; asked != (want == 200) {
+			t.Errorf("%q: the upstream was asked: %v", method, asked)
+		}
 	}
 }
 

@@ -155,5 +155,8 @@ func (t *methodTable) closed() bool {
 
 // refusedMethod reports whether a method is refused on every host and path:
 // CONNECT asks for a tunnel and names no path, TRACE sends the credentials of the
-// request back in the answer.
-func refusedMethod(method string) bool { return method == "CONNECT" || method == "TRACE" }
+// request back in the answer, and what is no token (RFC 9110 section 9.1) HTTP/2
+// carries and no upstream can be asked with.
+func refusedMethod(method string) bool {
+	return method == "CONNECT" || method == "TRACE" || !isToken(method)
+}

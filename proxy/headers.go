@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/session"
@@ -199,13 +200,10 @@ func (s *headerSource) chosen(c *policy.Caller, t *Target) string {
 }
 
 // emailMayBeSent reports whether an address may be sent as the caller's: not when
-// the provider says that nobody has checked it.
+// the provider says that nobody has checked it, in whatever words. A provider that
+// says nothing vouches for its addresses.
 func emailMayBeSent(claims session.Claims) bool {
-	switch verified := claims["email_verified"].(type) {
-	case bool:
-		return verified
-	case string:
-		return verified != "false"
-	}
-	return true
+	verified, said := claims["email_verified"]
+	text, _ := verified.(string)
+	return !said || verified == true || strings.EqualFold(text, "true")
 }

@@ -11,10 +11,13 @@ import (
 	"github.com/claimproxy/claimproxy/policy"
 )
 
-const clauseExpected = "a condition, or a mapping with one of all, any and not"
+const clauseExpected = "a condition, or a mapping with one of all, any, not and expr"
 
-// clause decodes what policies require and routes allow: the text of a condition
-// or a block of conditions. What the text says is package policy's business; what
+// blockWords are the keys of a mapping in place of a condition.
+var blockWords = []string{"all", "any", "not", "expr"}
+
+// clause decodes what policies require and routes allow: the text of a condition, an
+// expression or a block of conditions. What the text says is package policy's business; what
 // YAML made of it is told here.
 func (l *loader) clause(n *yaml.Node, to *policy.Clause, path string) bool {
 	to.At = l.textPosition(n)
@@ -34,14 +37,14 @@ func (l *loader) clause(n *yaml.Node, to *policy.Clause, path string) bool {
 		l.fault(n, path, "expected %s, got an empty string", clauseExpected)
 		return false
 	}
-	if l.swallowed(n, text, path) {
+	if l.swallowed(n, unfinished.MatchString(text), path) {
 		return false
 	}
 	to.Text = text
 	return true
 }
 
-// block decodes {all: [...]}, {any: [...]} and {not: ...}.
+// block decodes {all: [...]}, {any: [...]}, {not: ...} and {expr: ...}.
 func (l *loader) block(n *yaml.Node, to *policy.Clause, path string) bool {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		// `groups contains a: b` is a mapping to YAML, and nothing else is one whose
@@ -51,7 +54,6 @@ func (l *loader) block(n *yaml.Node, to *policy.Clause, path string) bool {
 			return false
 		}
 	}
-	words := []string{"all", "any", "not"}
 	ok, met := true, 0
 	l.eachKey(n, path, func(name string, key, val *yaml.Node, path string) {
 		met++
@@ -73,19 +75,55 @@ func (l *loader) block(n *yaml.Node, to *policy.Clause, path string) bool {
 				return
 			}
 			ok = l.clause(val, to.Not, path) && ok
+		case "expr":
+			ok = l.expression(key, val, to, path) && ok
 		default:
 			ok = false
-			f := l.fault(key, path, "expected all, any or not, got the key %s", quote(name))
-			if c := closest(name, words); c != "" {
+			f := l.fault(key, path, "expected all, any, not or expr, got the key %s", quote(name))
+			if c := closest(name, blockWords); c != "" {
 				f.hint("did you mean %q?", c)
 			}
 		}
 	})
 	if ok && met != 1 {
-		l.fault(n, path, "expected one of all, any and not, got %d keys: put them below one all: or any:", len(n.Content)/2)
+		l.fault(n, path, "expected one of all, any, not and expr, got %d keys: put them below one all: or any:", len(n.Content)/2)
 		return false
 	}
 	return ok
+}
+
+// expression decodes what stands behind expr:, a text in the language of expr-lang.
+func (l *loader) expression(key, val *yaml.Node, to *policy.Clause, path string) bool {
+	switch text := strings.TrimSpace(val.Value); {
+	case isNull(val):
+		l.nothing(key, val, path, options{required: true})
+	case !isText(val):
+		l.fault(val, path, "expected an expression, got %s", l.describe(val)).hint("quote the whole expression")
+	case text == "":
+		l.fault(val, path, "expected an expression, got an empty string")
+	case l.swallowed(val, openExpression(text), path):
+	default:
+		// Package policy tells faults by where the text begins, not the block.
+		to.At = l.textPosition(val)
+		to.Expr = text
+		l.conditions[to.At] = place{node: val, at: to.At, path: path}
+		return true
+	}
+	return false
+}
+
+// openExpression says whether an expression stops before all its brackets are closed.
+func openExpression(text string) bool {
+	open := 0
+	for _, r := range text {
+		switch r {
+		case '(', '[', '{':
+			open++
+		case ')', ']', '}':
+			open--
+		}
+	}
+	return open > 0
 }
 
 // clauses decodes the list of an all or any. It returns nil after a fault.
@@ -118,14 +156,13 @@ var unfinished = regexp.MustCompile(`(?:^|\s)(?:contains|of|is|with|matches|with
 
 // swallowed reports a condition whose end YAML took for a comment, so that more
 // is granted than is written. A comment is believed to be one when the condition
-// is complete without it and a blank follows its "#".
-func (l *loader) swallowed(n *yaml.Node, text, path string) bool {
+// is complete without it, not open, and a blank follows its "#".
+func (l *loader) swallowed(n *yaml.Node, open bool, path string) bool {
 	comment := n.LineComment
 	if comment == "" || n.Style != 0 {
 		return false
 	}
 	glued := len(comment) > 1 && comment[1] != ' ' && comment[1] != '\t'
-	open := unfinished.MatchString(text)
 	if !glued && !open {
 		return false
 	}

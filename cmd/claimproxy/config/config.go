@@ -148,7 +148,10 @@ func (c *Config) Definitions() []policy.Definition {
 	for i := range c.Policies {
 		p := &c.Policies[i]
 		at, _ := c.Place(&p.Name)
-		defs[i] = policy.Definition{Name: p.Name, Title: p.Title, Help: p.Help, Require: p.Require, At: at}
+		defs[i] = policy.Definition{
+			Name: p.Name, Title: p.Title, Help: p.Help, Require: p.Require,
+			Shadow: p.Shadow, Providers: p.Providers, Explain: p.Explain.level(), At: at,
+		}
 	}
 	return defs
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ func compare(want, got any) string {
 	return cmp.Diff(want, got,
 		cmpopts.IgnoreUnexported(Config{}),
 		cmpopts.IgnoreTypes(policy.Position{}),
+		cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 		cmpopts.EquateEmpty())
 }
 

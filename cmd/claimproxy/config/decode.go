@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"strconv"
@@ -29,6 +30,9 @@ var foreignDecoders = map[reflect.Type]func(l *loader, n *yaml.Node, v reflect.V
 	},
 	reflect.TypeFor[policy.Clause](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
 		return l.clause(n, v.Addr().Interface().(*policy.Clause), path)
+	},
+	reflect.TypeFor[netip.Prefix](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
+		return l.network(n, v.Addr().Interface().(*netip.Prefix), path)
 	},
 }
 

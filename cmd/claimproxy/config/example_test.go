@@ -33,7 +33,7 @@ func TestExampleConfigurationShowsEveryKey(t *testing.T) {
 	c := mustParse(t, readExample(t))
 	shown := make(map[string]bool)
 	index := regexp.MustCompile(`\[\d+\]`)
-	keyed := regexp.MustCompile(`^(policies|upstreams)\.[^.]+`)
+	keyed := regexp.MustCompile(`^(policies|upstreams|people)\.[^.]+`)
 	for _, p := range c.places {
 		path := index.ReplaceAllString(p.path, "[]")
 		shown[keyed.ReplaceAllString(path, "$1.NAME")] = true

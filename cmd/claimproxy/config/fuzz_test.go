@@ -50,5 +50,6 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		c.RedirectURIs()
+		c.Definitions()
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // included is what a file may hold that another one includes. The keys mean what they
@@ -110,10 +112,13 @@ func (l *loader) read(pattern *string, name string) *included {
 	if root == nil {
 		return nil
 	}
-	in := new(included)
-	if !l.into(in, root, "") {
+	if root.Kind != yaml.MappingNode {
+		// Neither quoted nor shown: a pattern too wide may have met the file of a secret.
+		l.bad(pattern, "the included file %s is no mapping: expected one with policies, upstreams, routes, people or tests", quote(name))
 		return nil
 	}
+	in := new(included)
+	l.into(in, root, "")
 	return in
 }
 

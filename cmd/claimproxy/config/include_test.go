@@ -238,6 +238,15 @@ claimproxy.yaml:1:43: include[2]: the file cannot include itself, and "*.yaml" n
       |                                           ^^^^^^^^
 2 errors
 `},
+		{"what cannot be shown", map[string]string{
+			"claimproxy.yaml": "include: secret\n" + including + "routes:\n" + route("path: /"),
+			"secret":          sentinel + "\n",
+		}, `
+claimproxy.yaml:1:10: include: the included file "secret" is no mapping: expected one with policies, upstreams, routes, people or tests
+    1 | include: secret
+      |          ^^^^^^
+1 error
+`},
 		{"patterns that are none", map[string]string{
 			"claimproxy.yaml": "include: [\"\", \"[a.yaml\", \"conf.d/**/*.yaml\", 5]\n" + including,
 		}, `

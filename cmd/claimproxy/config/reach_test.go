@@ -27,6 +27,22 @@ func TestPathPatternsCoverOthers(t *testing.T) {
 	}
 }
 
+func TestPathPatternsOverlap(t *testing.T) {
+	for _, test := range []struct {
+		p, q string
+		want bool
+	}{
+		{"/", "/", true}, {"/", "/a/b", true}, {"/a/", "/a", true}, {"/a/", "/a/b/", true}, {"/a", "/a", true}, {"/*", "/a", true}, {"/a/*/c", "/*/b/c", true},
+		{"/a/*/c", "/a/b/", true}, {"/*/x/", "/a/", true}, {"/a/*", "/a/", true}, {"/*", "/", true},
+		{"/a", "/b", false}, {"/a", "/a/b", false}, {"/a", "/a/b/", false}, {"/a/", "/b/", false}, {"/a/*/c", "/*/b/d", false}, {"/a/b/", "/a/c/", false}, {"/*", "/a/b", false},
+	} {
+		p, q := parsePattern(test.p), parsePattern(test.q)
+		if got := p.overlaps(q); got != test.want || q.overlaps(p) != got {
+			t.Errorf("%s and %s: got %t, expected %t", test.p, test.q, got, test.want)
+		}
+	}
+}
+
 func TestHostPatternsCoverOthers(t *testing.T) {
 	for _, test := range []struct {
 		earlier, later string

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -9,39 +10,6 @@ import (
 
 	"github.com/claimproxy/claimproxy/policy"
 )
-
-// Policy is a named condition over claims. In the file it is a mapping, or in short
-// the text of the condition alone.
-type Policy struct {
-	// Name is the policy's key: letters, digits, "-" and "_". The words that mean
-	// something of their own in conditions and routes cannot be names.
-	Name string `yaml:",key"`
-	// Title is what people read in place of the name.
-	Title string `yaml:"title"`
-	// Require is the condition: its text, or {all: [...]}, {any: [...]}, {not: ...}.
-	Require policy.Clause `yaml:"require,required"`
-	// Help is shown to people who are refused: an address or a sentence.
-	Help string `yaml:"help,text"`
-}
-
-func (p *Policy) decode(l *loader, n *yaml.Node, path string) bool {
-	if n.Kind == yaml.ScalarNode {
-		return l.into(&p.Require, n, path)
-	}
-	if n.Kind == yaml.SequenceNode {
-		l.fault(n, path, "expected a condition, or a mapping with require, got a list: say require: and below it all: or any:")
-		return false
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := follow(n.Content[i]); key.Value == "all" || key.Value == "any" || key.Value == "not" {
-			l.fault(key, path, "%s stands below require:", key.Value)
-			return false
-		} else if strings.ContainsAny(key.Value, " \t") {
-			return l.into(&p.Require, n, path) // which knows the sentence for an unquoted `: `
-		}
-	}
-	return l.structureInto(p, n, path)
-}
 
 // Upstream is an application that requests are forwarded to.
 type Upstream struct {
@@ -110,9 +78,23 @@ type Route struct {
 	Methods []string `yaml:"methods,many"`
 	// Upstream is the application behind the route.
 	Upstream UpstreamRef `yaml:"upstream,required"`
-	// Allow says who may: public, signed-in, nobody, a policy's name, a condition, or
-	// a block {all|any|not: ...}. A route has either Allow or Rules.
+	// Allow says who may: public, signed-in, nobody, a policy's name, a condition, a
+	// block {all|any|not: ...} or {expr: '...'}. A route has either Allow or Rules.
 	Allow *policy.Clause `yaml:"allow"`
+	// Shadow is written like Allow, evaluated beside it on live traffic and never
+	// decides: where the two differ is counted and logged. It needs an Allow that asks
+	// who is calling, so neither public nor nobody. There is none by default.
+	Shadow *policy.Clause `yaml:"shadow"`
+	// Providers are the ids of the providers whose people and tokens are let in here;
+	// others are refused, whatever their claims say. What is public stays so. The default
+	// is all of them.
+	Providers []string `yaml:"providers,many"`
+	// PublicFrom are networks, or single addresses, from which everybody is let in
+	// without being asked, as with public; Allow and Rules are for the others, and what
+	// they refuse to everybody, as nobody, stays refused. What counts is the address that
+	// the connection is from: behind another proxy that is the proxy's. All addresses,
+	// 0.0.0.0/0, cannot stand here: that is public. There are none by default.
+	PublicFrom []netip.Prefix `yaml:"public_from,many"`
 	// SignIn are the kinds of credentials that count here: "browser" and "bearer",
 	// both by default. On a host other than PublicURL's nobody can sign in with a
 	// browser for now.
@@ -120,6 +102,11 @@ type Route struct {
 	// Rules say who may for each method, instead of Allow. A method without a rule is
 	// refused.
 	Rules []Rule `yaml:"rules"`
+	// CORSPreflight is "pass" to let the application answer the OPTIONS requests by which
+	// browsers ask whether a page of another origin may call it (Fetch, CORS-preflight
+	// request): they carry no credentials, so that nobody could be let in otherwise.
+	// Left out, OPTIONS is a method like any other.
+	CORSPreflight CORSPreflight `yaml:"cors_preflight"`
 	// IdentityHeaders tell the application who is calling. The default is the
 	// upstream's, else the preset x-forwarded.
 	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
@@ -134,7 +121,18 @@ type Rule struct {
 	Methods []string `yaml:"methods,many,required"`
 	// Allow is as in Route.
 	Allow policy.Clause `yaml:"allow,required"`
+	// Shadow is as in Route, for these methods.
+	Shadow *policy.Clause `yaml:"shadow"`
 }
+
+// CORSPreflight says who answers preflight requests. The zero value is nobody in
+// particular.
+type CORSPreflight string
+
+// CORSPreflightPass leaves the answer to the application.
+const CORSPreflightPass CORSPreflight = "pass"
+
+func (CORSPreflight) words() []string { return []string{string(CORSPreflightPass)} }
 
 // SignIn is a kind of credentials.
 type SignIn string

@@ -18,6 +18,18 @@ func closest(word string, candidates []string) string {
 	return best
 }
 
+// suggest completes a fault about a name that is not there.
+func (f *Fault) suggest(name string, names []string) {
+	switch meant := closest(name, names); {
+	case meant != "":
+		f.hint("did you mean %q?", meant)
+	case len(names) == 1:
+		f.hint("there is %s alone", names[0])
+	case 1 < len(names) && len(names) <= 10:
+		f.hint("there are %s", strings.Join(names, ", "))
+	}
+}
+
 // foldKey makes spellings of one name equal: "client-secret", "clientSecret".
 func foldKey(s string) string {
 	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "", "\u00a0", "").Replace(s))

@@ -22,12 +22,16 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 	for i := range c.Upstreams {
 		l.validateUpstream(&c.Upstreams[i])
 	}
+	for i := range c.Policies {
+		l.validateProviderNames(c, &c.Policies[i].Providers)
+	}
 	l.validateRoutes(c, root)
 	if l.whole {
 		l.validateConditions(c)
 	}
 	if len(l.errors) == 0 { // a fault may be why something is not used
 		l.warnUnused(c)
+		l.warnProviders(c)
 	}
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -29,11 +28,15 @@ func (l *loader) validateConditions(c *Config) {
 			// Its fault is known. What refers to it by name is no fault.
 			def.Require = policy.Clause{Text: "sub is known"}
 		}
+		if def.Shadow != nil && !l.good(def.Shadow) {
+			def.Shadow = nil
+		}
 		defs = append(defs, def)
 	}
 	set, faults := policy.Compile(defs)
 	for i := range c.Routes {
-		for _, clause := range c.Routes[i].clauses() {
+		r := &c.Routes[i]
+		for _, clause := range append(r.clauses(), r.shadows()...) {
 			if l.good(clause) {
 				_, more := set.Rule(*clause)
 				faults = append(faults, more...)
@@ -112,64 +115,4 @@ func (l *loader) locate(at policy.Position, text string) (line, column int, ok b
 		column++
 	}
 	return line, column, !blank || skipBlanks()
-}
-
-// namedPolicy finds the policies that a condition names. It sees too many rather
-// than too few: "policy x" inside a quoted value counts.
-var namedPolicy = regexp.MustCompile(`\bpolicy\s+"?([A-Za-z0-9_.-]+)`)
-
-// warnUnused warns of policies and upstreams that no route leads to. A policy that
-// was meant to guard something and guards nothing is worth a look.
-func (l *loader) warnUnused(c *Config) {
-	var names []string
-	var collect func(clause *policy.Clause)
-	collect = func(clause *policy.Clause) {
-		for _, m := range namedPolicy.FindAllStringSubmatch(clause.Text, -1) {
-			names = append(names, m[1])
-		}
-		for _, list := range [][]policy.Clause{clause.All, clause.Any} {
-			for i := range list {
-				collect(&list[i])
-			}
-		}
-		if clause.Not != nil {
-			collect(clause.Not)
-		}
-	}
-	for i := range c.Routes {
-		for _, clause := range c.Routes[i].clauses() {
-			names = append(names, strings.TrimSpace(clause.Text))
-			collect(clause)
-		}
-	}
-	for _, named := range l.policyNames {
-		names = append(names, named.name)
-	}
-	used := make(map[string]bool)
-	for len(names) > 0 { // policies name policies
-		name := names[0]
-		names = names[1:]
-		if used[name] {
-			continue
-		}
-		used[name] = true
-		for i := range c.Policies {
-			if c.Policies[i].Name == name {
-				collect(&c.Policies[i].Require)
-			}
-		}
-	}
-	for i := range c.Policies {
-		if p := &c.Policies[i]; !used[p.Name] {
-			at := l.places[&p.Name]
-			l.warn(at.node, at.path, "no route uses this policy")
-		}
-	}
-	for i := range c.Upstreams {
-		u := &c.Upstreams[i]
-		if !slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Upstream.Ref == u.Name }) {
-			at := l.places[&u.Name]
-			l.warn(at.node, at.path, "no route uses this upstream")
-		}
-	}
 }

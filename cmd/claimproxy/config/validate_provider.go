@@ -58,6 +58,33 @@ func (l *loader) validateProviders(c *Config) {
 	}
 }
 
+// validateProviderNames checks the ids of providers that a policy or a route names,
+// given by the address of the list.
+func (l *loader) validateProviderNames(c *Config, names *[]string) {
+	if !l.good(names) || !l.notEmpty(names, len(*names), "provider") || !l.fine(&c.Providers) {
+		return
+	}
+	ids := c.providerIDs()
+	for i := range *names {
+		at := &(*names)[i]
+		switch {
+		case !l.good(at):
+		case slices.Contains((*names)[:i], *at):
+			l.bad(at, "%s stands here twice", quote(*at))
+		case !slices.Contains(ids, *at):
+			l.bad(at, "there is no provider %s", quote(*at)).suggest(*at, ids)
+		}
+	}
+}
+
+func (c *Config) providerIDs() []string {
+	ids := make([]string, len(c.Providers))
+	for i := range c.Providers {
+		ids[i] = c.Providers[i].ID
+	}
+	return ids
+}
+
 // unique reports a value that has been met before, in the line it was met in.
 func (l *loader) unique(at any, value string, met map[string]int, what string) {
 	if first, ok := met[value]; ok {

@@ -8,7 +8,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/proxy"
 )
 
@@ -34,7 +33,10 @@ func (l *loader) validateRoutes(c *Config, root *yaml.Node) {
 		}
 		l.validateTarget(c, r)
 		l.validateAllow(r)
+		l.validateShadows(r)
 		l.validateSignIn(c, r)
+		l.validateProviderNames(c, &r.Providers)
+		l.validatePublicFrom(r)
 	}
 	l.validateReach(c)
 	if asking := slices.IndexFunc(c.Routes, func(r Route) bool { return r.asksWho() }); asking >= 0 && len(c.Providers) == 0 && (l.good(&c.Providers) || !l.set(&c.Providers)) {
@@ -134,18 +136,25 @@ func (l *loader) validateMethods(methods []string) {
 		if !l.good(at) {
 			continue
 		}
-		upper := strings.ToUpper(*at)
-		switch {
-		case !isToken(*at) || strings.Contains(*at, "*"):
-			l.bad(at, "expected a method, got %s", quote(*at))
-		case upper == "CONNECT" || upper == "TRACE":
-			l.bad(at, "%s requests are always refused", upper)
-		case upper != *at:
-			l.bad(at, "expected a method in capital letters, got %s", quote(*at)).hint("did you mean %s?", upper)
-		case slices.Contains(methods[:i], *at):
+		if problem, hint := checkMethod(*at); problem != "" {
+			l.bad(at, "%s", problem).hint("%s", hint)
+		} else if slices.Contains(methods[:i], *at) {
 			l.bad(at, "%s stands here twice", *at)
 		}
 	}
+}
+
+// checkMethod says what is wrong with a method, "" for nothing.
+func checkMethod(method string) (problem, hint string) {
+	switch upper := strings.ToUpper(method); {
+	case !isToken(method) || strings.Contains(method, "*"):
+		return "expected a method, got " + quote(method), ""
+	case upper == "CONNECT" || upper == "TRACE":
+		return upper + " requests are always refused", ""
+	case upper != method:
+		return "expected a method in capital letters, got " + quote(method), "did you mean " + upper + "?"
+	}
+	return "", ""
 }
 
 // validateTarget checks where a route leads.
@@ -165,78 +174,11 @@ func (l *loader) validateTarget(c *Config, r *Route) {
 		names[i] = c.Upstreams[i].Name
 	}
 	f := l.bad(&r.Upstream, "there is no upstream %s", quote(r.Upstream.Ref))
-	switch meant := closest(r.Upstream.Ref, names); {
-	case meant != "":
-		f.hint("did you mean %q?", meant)
-	case checkHost(bareHost(r.Upstream.Ref)) == "" && strings.ContainsAny(r.Upstream.Ref, ".:"):
+	if closest(r.Upstream.Ref, names) == "" && checkHost(bareHost(r.Upstream.Ref)) == "" && strings.ContainsAny(r.Upstream.Ref, ".:") {
 		f.hint("did you mean http://%s?", r.Upstream.Ref)
-	case len(names) > 0 && len(names) <= 10:
-		f.hint("there are %s", strings.Join(names, ", "))
+	} else {
+		f.suggest(r.Upstream.Ref, names)
 	}
-}
-
-// validateAllow checks that a route says who may, and in one way.
-func (l *loader) validateAllow(r *Route) {
-	switch allow, rules := l.set(&r.Allow), l.set(&r.Rules); {
-	case allow && rules:
-		l.bad(&r.Rules, "a route has either allow or rules, and this one has both")
-	case !allow && !rules:
-		p := l.places[r]
-		l.fault(p.node, p.path, "expected allow or rules: nothing says who may").hint("for everybody, unknown people too, say allow: public")
-	case rules && l.good(&r.Rules) && l.notEmpty(&r.Rules, len(r.Rules), "rule"):
-		l.validateRules(r)
-	}
-}
-
-// validateRules checks that each method has one rule that can be reached.
-func (l *loader) validateRules(r *Route) {
-	ruled := make(map[string]int)
-	for i := range r.Rules {
-		rule := &r.Rules[i]
-		if !l.good(rule) || !l.good(&rule.Methods) || !l.notEmpty(&rule.Methods, len(rule.Methods), "method") {
-			continue
-		}
-		l.validateMethods(rule.Methods)
-		for j := range rule.Methods {
-			at := &rule.Methods[j]
-			if !l.good(at) {
-				continue
-			}
-			other, twice := ruled[*at]
-			switch {
-			case twice && other != i:
-				l.bad(at, "%s has a rule already, rules[%d]", *at, other)
-			case len(r.Methods) > 0 && !slices.Contains(r.Methods, *at) && !(*at == "HEAD" && slices.Contains(r.Methods, "GET")):
-				l.bad(at, "%s is not among the route's methods, so that this rule is never asked", *at)
-			}
-			ruled[*at] = i
-		}
-	}
-	get, hasGet := ruled["GET"]
-	head, hasHead := ruled["HEAD"]
-	if hasGet && hasHead && get != head {
-		l.bad(&r.Rules[head].Methods, "HEAD goes with GET, which has another rule, rules[%d]", get)
-	}
-}
-
-// clauses are all conditions of a route.
-func (r *Route) clauses() []*policy.Clause {
-	var all []*policy.Clause
-	if r.Allow != nil {
-		all = append(all, r.Allow)
-	}
-	for i := range r.Rules {
-		all = append(all, &r.Rules[i].Allow)
-	}
-	return all
-}
-
-// asksWho says whether a decision on this route can depend on who is calling.
-func (r *Route) asksWho() bool {
-	return slices.ContainsFunc(r.clauses(), func(c *policy.Clause) bool {
-		text := strings.TrimSpace(c.Text)
-		return text != "public" && text != "nobody"
-	})
 }
 
 func (l *loader) validateSignIn(c *Config, r *Route) {

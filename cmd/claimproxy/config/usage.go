@@ -1,0 +1,131 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/claimproxy/claimproxy/policy"
+)
+
+// warnUnused warns of what nothing leads to. A policy that was meant to guard
+// something and guards nothing is worth a look.
+func (l *loader) warnUnused(c *Config) {
+	var names []string
+	for i := range c.Routes {
+		names = append(names, c.Routes[i].policyNames()...)
+	}
+	for _, named := range l.policyNames {
+		names = append(names, named.name)
+	}
+	used := c.policiesFrom(names, func(*Policy) bool { return true })
+	for i := range c.Policies {
+		if p := &c.Policies[i]; !used[p.Name] {
+			l.doubtful(&p.Name, "no route uses this policy")
+		}
+	}
+	for i := range c.Upstreams {
+		u := &c.Upstreams[i]
+		if !slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Upstream.Ref == u.Name }) {
+			l.doubtful(&u.Name, "no route uses this upstream")
+		}
+	}
+}
+
+// warnProviders warns, where there are several providers, of policies that are asked
+// about the people of all of them: whoever runs one of them says who is in its groups.
+func (l *loader) warnProviders(c *Config) {
+	if len(c.Providers) < 2 {
+		return
+	}
+	ids := c.providerIDs()
+	var names []string
+	for i := range c.Routes {
+		if r := &c.Routes[i]; len(r.Providers) == 0 {
+			names = append(names, r.policyNames()...)
+		}
+	}
+	asked := c.policiesFrom(names, func(p *Policy) bool { return len(p.Providers) == 0 })
+	for i := range c.Policies {
+		if p := &c.Policies[i]; asked[p.Name] && len(p.Providers) == 0 && !p.looksAtProvider() {
+			l.doubtful(&p.Name, "this policy names no provider, so that each of %s decides who passes", strings.Join(ids, ", ")).
+				hint("say providers: [%s], or name all of them", ids[0])
+		}
+	}
+}
+
+// policiesFrom are the policies that names lead to. It goes on to those that a policy
+// names where through says so.
+func (c *Config) policiesFrom(names []string, through func(*Policy) bool) map[string]bool {
+	byName := make(map[string]*Policy, len(c.Policies))
+	for i := range c.Policies {
+		byName[c.Policies[i].Name] = &c.Policies[i]
+	}
+	met := make(map[string]bool)
+	for len(names) > 0 {
+		name := names[0]
+		names = names[1:]
+		p := byName[name]
+		if p == nil || met[name] {
+			continue
+		}
+		met[name] = true
+		if through(p) {
+			names = append(names, namesIn(&p.Require)...)
+			names = append(names, namesIn(p.Shadow)...)
+		}
+	}
+	return met
+}
+
+// policyNames are the policies that a route names, in conditions and headers.
+func (r *Route) policyNames() []string {
+	var names []string
+	for _, clause := range append(r.clauses(), r.shadows()...) {
+		names = append(names, strings.TrimSpace(clause.Text))
+		names = append(names, namesIn(clause)...)
+	}
+	for _, h := range r.IdentityHeaders {
+		for _, hc := range h.Cases {
+			names = append(names, hc.Policy)
+		}
+	}
+	return names
+}
+
+// namedPolicy finds the policies that a condition names. It sees too many rather
+// than too few: "policy x" inside a quoted value counts.
+var namedPolicy = regexp.MustCompile(`\bpolicy\s+"?([A-Za-z0-9_.-]+)`)
+
+func namesIn(clause *policy.Clause) (names []string) {
+	eachText(clause, func(text string) {
+		for _, m := range namedPolicy.FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+	})
+	return names
+}
+
+// providerClaim finds a condition on the claim that says which provider it was.
+var providerClaim = regexp.MustCompile(`(?:^|[\s(])"?provider"?\s+is\b|\bclaims\.provider\b|\bclaims\[["']provider["']\]`)
+
+// looksAtProvider says whether a policy asks itself which provider it was.
+func (p *Policy) looksAtProvider() (looks bool) {
+	eachText(&p.Require, func(text string) { looks = looks || providerClaim.MatchString(text) })
+	return looks
+}
+
+// eachText visits the conditions and expressions of a clause.
+func eachText(clause *policy.Clause, visit func(string)) {
+	if clause == nil {
+		return
+	}
+	visit(clause.Text)
+	visit(clause.Expr)
+	for _, list := range [][]policy.Clause{clause.All, clause.Any} {
+		for i := range list {
+			eachText(&list[i], visit)
+		}
+	}
+	eachText(clause.Not, visit)
+}

@@ -72,6 +72,13 @@ type Config struct {
 	// file.
 	Routes []Route `yaml:"routes"`
 
+	// People are named sets of claims for the tests, in the order of the files.
+	People []Person `yaml:"people,keyed"`
+
+	// Tests say what is decided about requests. A configuration with a test that fails
+	// is not used.
+	Tests []Test `yaml:"tests"`
+
 	// File is the name of the file, as Load got it.
 	File string
 	// Files are all files that Load has read: this one, those that it includes in their

@@ -16,6 +16,7 @@ import (
 func compare(want, got any) string {
 	return cmp.Diff(want, got,
 		cmpopts.IgnoreUnexported(Config{}),
+		cmpopts.IgnoreUnexported(TestRequest{}),
 		cmpopts.IgnoreTypes(policy.Position{}),
 		cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 		cmpopts.EquateEmpty())

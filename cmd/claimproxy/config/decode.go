@@ -31,6 +31,12 @@ var foreignDecoders = map[reflect.Type]func(l *loader, n *yaml.Node, v reflect.V
 	reflect.TypeFor[policy.Clause](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
 		return l.clause(n, v.Addr().Interface().(*policy.Clause), path)
 	},
+	reflect.TypeFor[map[string]any](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
+		return l.claims(n, v.Addr().Interface().(*map[string]any), path)
+	},
+	reflect.TypeFor[netip.Addr](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
+		return l.address(n, v.Addr().Interface().(*netip.Addr), path)
+	},
 	reflect.TypeFor[netip.Prefix](): func(l *loader, n *yaml.Node, v reflect.Value, path string) bool {
 		return l.network(n, v.Addr().Interface().(*netip.Prefix), path)
 	},

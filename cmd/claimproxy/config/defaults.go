@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -31,6 +32,9 @@ func (l *loader) defaults(c *Config) {
 	}
 	for i := range c.Routes {
 		l.routeDefaults(c, &c.Routes[i])
+	}
+	for i := range c.Tests {
+		l.testDefaults(c, &c.Tests[i])
 	}
 }
 
@@ -137,6 +141,18 @@ func (l *loader) routeDefaults(c *Config, r *Route) {
 		}
 		if !l.good(&r.ForwardToken) {
 			r.ForwardToken = u.ForwardToken
+		}
+	}
+}
+
+func (l *loader) testDefaults(c *Config, t *Test) {
+	if !l.good(&t.From) {
+		t.From = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	}
+	for i := range t.Requests {
+		r := &t.Requests[i]
+		if r.Host == "" && r.scheme == "" && c.PublicURL != nil {
+			r.Host = c.PublicURL.Hostname()
 		}
 	}
 }

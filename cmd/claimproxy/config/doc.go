@@ -48,5 +48,8 @@
 // document, "yes" for true and 010 for 8. Aliases to anchors are followed, within
 // bounds; merge keys (<<), tags and multi-line keys are refused.
 //
+// The claims of people and tests are read as the JSON that a provider would send: what
+// only YAML can say there, a date or a number in another notation, is refused.
+//
 // Building things from the configuration is left to package main.
 package config

@@ -49,6 +49,16 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("accepted: %+v", route)
 			}
 		}
+		for _, test := range c.Tests {
+			for _, r := range test.Requests {
+				if at, path := c.Place(&test.Requests[0]); !strings.HasPrefix(r.Path, "/") || r.Method == "" || r.Host == "" || at.Line == 0 || path == "" {
+					t.Errorf("accepted: %+v", r)
+				}
+			}
+			if len(test.Requests) == 0 || test.Expect == "" || !test.From.IsValid() || test.As != nil && test.Claims != nil {
+				t.Errorf("accepted: %+v", test)
+			}
+		}
 		c.RedirectURIs()
 		c.Definitions()
 	})

@@ -16,6 +16,8 @@ type included struct {
 	Policies  []Policy   `yaml:"policies,keyed"`
 	Upstreams []Upstream `yaml:"upstreams,keyed"`
 	Routes    []Route    `yaml:"routes"`
+	People    []Person   `yaml:"people,keyed"`
+	Tests     []Test     `yaml:"tests"`
 }
 
 // include reads the files that the main one includes, and adds what they hold behind
@@ -48,6 +50,8 @@ func (l *loader) include(c *Config) {
 	c.Policies = joined(l, c.Policies, files, func(in *included) []Policy { return in.Policies })
 	c.Upstreams = joined(l, c.Upstreams, files, func(in *included) []Upstream { return in.Upstreams })
 	c.Routes = joined(l, c.Routes, files, func(in *included) []Route { return in.Routes })
+	c.People = joined(l, c.People, files, func(in *included) []Person { return in.People })
+	c.Tests = joined(l, c.Tests, files, func(in *included) []Test { return in.Tests })
 }
 
 // matches are the files that a pattern, given by its address, names.

@@ -187,7 +187,8 @@ conf.d/a.yaml:2:66: routes[0].client_secret: unknown key "client_secret" (it bel
 		{"names that two files define", map[string]string{
 			"claimproxy.yaml": main + "policies: {a: groups contains a}\nupstreams: {u: {url: \"http://127.0.0.1:1\"}}\nroutes:\n" + route("path: /"),
 			"conf.d/a.yaml":   "policies:\n  b: groups contains b\n",
-			"conf.d/b.yaml":   "policies:\n  b: groups contains c\n  a: policy b\nupstreams:\n  u: {url: \"http://127.0.0.1:1\"}\n",
+			"conf.d/b.yaml":   "policies:\n  b: groups contains c\n  a: policy b\nupstreams:\n  u: {url: \"http://127.0.0.1:1\"}\npeople:\n  dev: {}\n",
+			"conf.d/c.yaml":   "people:\n  dev: {}\n",
 		}, `
 conf.d/b.yaml:2:3: policies.b: the policy "b" is defined already, in conf.d/a.yaml:2
     2 |   b: groups contains c
@@ -198,7 +199,10 @@ conf.d/b.yaml:3:3: policies.a: the policy "a" is defined already, in claimproxy.
 conf.d/b.yaml:5:3: upstreams.u: the upstream "u" is defined already, in claimproxy.yaml:5
     5 |   u: {url: "http://127.0.0.1:1"}
       |   ^
-3 errors
+conf.d/c.yaml:2:3: people.dev: the person "dev" is defined already, in conf.d/b.yaml:7
+    2 |   dev: {}
+      |   ^^^
+4 errors
 `},
 		{"a name that is no file, and what may be in it", map[string]string{
 			"claimproxy.yaml": "include: [teams.yaml, none/*.yaml]\n" + including + "routes:\n  - {path: /, upstream: elsewhere, allow: elsewhere}\n",
@@ -246,6 +250,19 @@ claimproxy.yaml:1:10: include: the included file "secret" is no mapping: expecte
     1 | include: secret
       |          ^^^^^^
 1 error
+`},
+		{"tests in included files", map[string]string{
+			"claimproxy.yaml": main + "people: {dev: {}}\nroutes:\n" + route("path: /"),
+			"conf.d/a.yaml":   "tests:\n  - {request: GET /, as: [dev, ops], expect: allow}\n  - {request: GET https://b.example.org/, expect: deny}\n",
+			"conf.d/b.yaml":   "people: {ops: {provider: lab}}\n",
+		}, `
+conf.d/a.yaml:3:15: tests[1].request: no route names the host "b.example.org", so that nothing but not-found can be expected (did you mean "a.example.org"?)
+    3 |   - {request: GET https://b.example.org/, expect: deny}
+      |               ^^^^^^^^^^^^^^^^^^^^^^^^^^
+conf.d/b.yaml:1:26: people.ops.provider: there is no provider "lab" (there is invent alone)
+    1 | people: {ops: {provider: lab}}
+      |                          ^^^
+2 errors
 `},
 		{"patterns that are none", map[string]string{
 			"claimproxy.yaml": "include: [\"\", \"[a.yaml\", \"conf.d/**/*.yaml\", 5]\n" + including,
@@ -297,7 +314,7 @@ conf.d/b.yaml:2:5: warning: routes[0]: some of what this route matches is decide
 `},
 		{"what is not used", map[string]string{
 			"claimproxy.yaml": main + "policies: {a: groups contains a}\nroutes:\n" + route("path: /"),
-			"conf.d/a.yaml":   "policies: {b: groups contains b}\n",
+			"conf.d/a.yaml":   "policies: {b: groups contains b}\npeople: {dev: {}, ops: {}}\ntests: [{request: GET /, as: dev, expect: allow}]\n",
 		}, `
 claimproxy.yaml:4:12: warning: policies.a: no route uses this policy
     4 | policies: {a: groups contains a}
@@ -305,7 +322,10 @@ claimproxy.yaml:4:12: warning: policies.a: no route uses this policy
 conf.d/a.yaml:1:12: warning: policies.b: no route uses this policy
     1 | policies: {b: groups contains b}
       |            ^
-2 warnings
+conf.d/a.yaml:2:19: warning: people.ops: no test uses this person
+    2 | people: {dev: {}, ops: {}}
+      |                   ^^^
+3 warnings
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {

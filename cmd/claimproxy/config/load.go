@@ -101,6 +101,8 @@ type loader struct {
 	conditions map[policy.Position]place
 	// policyNames are the names of policies outside conditions.
 	policyNames []policyName
+	// claimedProviders are the ids of providers in the claims of people and tests.
+	claimedProviders []claimedProvider
 }
 
 // policyName is a place where a policy is named.

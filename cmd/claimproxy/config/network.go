@@ -90,3 +90,17 @@ func (l *loader) validatePublicFrom(r *Route) {
 		}
 	}
 }
+
+// address decodes the address of a client.
+func (l *loader) address(n *yaml.Node, to *netip.Addr, path string) bool {
+	if !isText(n) {
+		return l.mismatch(n, path, "an address such as 192.0.2.1 or 2001:db8::1")
+	}
+	addr, err := netip.ParseAddr(n.Value)
+	if err != nil || addr.Zone() != "" || addr.Is4In6() {
+		l.fault(n, path, "expected an address such as 192.0.2.1 or 2001:db8::1, got %s", quote(n.Value))
+		return false
+	}
+	*to = addr
+	return true
+}

@@ -183,6 +183,7 @@ var (
 	quotedStart  = regexp.MustCompile(`[:\-]\s+("[^"]*"|'[^']*')\s*[^\s,}\]#]`)
 	openQuote    = regexp.MustCompile(`(?:^|[:\-\[{,]\s*)(["'])`)
 	bracketsOf   = regexp.MustCompile(`\bof\s+\[`)
+	questionMark = regexp.MustCompile(`[^\s,\[{"']\?`)
 	flowStart    = regexp.MustCompile(`[:\-]\s+[\[{]|^\s*[\[{]`)
 	secondColon  = regexp.MustCompile(`:\s.*?(:\s)`)
 	yamlPrefix   = regexp.MustCompile(`^yaml: (line \d+: )?`)
@@ -205,6 +206,9 @@ func explainSyntax(text string, err error) (column int, what string) {
 	if m := flowStart.FindStringIndex(text); m != nil && strings.Contains(said, "',' or") {
 		if b := bracketsOf.FindStringIndex(text); b != nil {
 			return at(b[1] - 1), "inside {} or [] this bracket ends the condition: quote the condition"
+		}
+		if q := questionMark.FindStringIndex(text); q != nil {
+			return at(q[1] - 1), "inside {} or [] a value with a `?` must be quoted"
 		}
 		return at(m[1] - 1), "what this bracket opens is not closed, or holds something that must be quoted"
 	}

@@ -30,6 +30,12 @@ func (l *loader) warnUnused(c *Config) {
 			l.doubtful(&u.Name, "no route uses this upstream")
 		}
 	}
+	for i := range c.People {
+		p := &c.People[i]
+		if !slices.ContainsFunc(c.Tests, func(t Test) bool { return slices.Contains(t.As, p.Name) }) {
+			l.doubtful(&p.Name, "no test uses this person")
+		}
+	}
 }
 
 // warnProviders warns, where there are several providers, of policies that are asked

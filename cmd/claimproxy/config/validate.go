@@ -29,6 +29,8 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 	if l.whole {
 		l.validateConditions(c)
 	}
+	l.validatePeople(c)
+	l.validateTests(c)
 	if len(l.errors) == 0 { // a fault may be why something is not used
 		l.warnUnused(c)
 		l.warnProviders(c)
@@ -39,6 +41,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 func (l *loader) validateNames(c *Config) {
 	distinct(l, c.Policies, "policy", func(p *Policy) *string { return &p.Name })
 	distinct(l, c.Upstreams, "upstream", func(u *Upstream) *string { return &u.Name })
+	distinct(l, c.People, "person", func(p *Person) *string { return &p.Name })
 }
 
 func distinct[T any](l *loader, list []T, what string, name func(*T) *string) {

@@ -37,6 +37,9 @@ func (e *Entry) Rule(method string) *policy.Rule {
 	return e.methods.rule(method)
 }
 
+// Allowed returns the methods that the route takes, none for all there are.
+func (e *Entry) Allowed() []string { return slices.Clone(e.methods.allowed) }
+
 // NewTable compiles routes. Their order decides between several that match. The
 // error is about the first route that is no good.
 func NewTable(routes []Route) (*Table, error) {

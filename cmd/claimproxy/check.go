@@ -23,6 +23,9 @@ register. All faults are printed at once, each with its line, and the exit code 
 	asJSON := cmd.Flags().Bool("json", false, "print the result for programs")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		c, report := load(*path)
+		if c != nil {
+			c.warnUncovered(report)
+		}
 		if *asJSON {
 			if err := writeCheckJSON(stdout, c, report); err != nil {
 				return err
@@ -43,8 +46,9 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 		return err
 	}
 	cfg := c.config
-	fmt.Fprintf(stdout, "%s is good: %s, %s, %s.\n", path,
-		count(len(cfg.Providers), "provider", "providers"), count(len(cfg.Policies), "policy", "policies"), count(len(cfg.Routes), "route", "routes"))
+	fmt.Fprintf(stdout, "%s is good: %s, %s, %s; %s.\n", path,
+		count(len(cfg.Providers), "provider", "providers"), count(len(cfg.Policies), "policy", "policies"), count(len(cfg.Routes), "route", "routes"),
+		testedLine(c.tested.Run))
 	if len(cfg.Providers) > 0 {
 		fmt.Fprintln(stdout, "\nRedirect URIs to register:")
 		for i := range cfg.Providers {
@@ -52,6 +56,32 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 		}
 	}
 	return nil
+}
+
+// testedLine says how many decisions the tests looked at.
+func testedLine(n int) string {
+	if n == 0 {
+		return "no tests"
+	}
+	return count(n, "tested decision is", "tested decisions are") + " as expected"
+}
+
+// warnUncovered warns of policies that no test asks: nothing shows that they let in
+// whom they should, and nobody else.
+func (c *compiled) warnUncovered(report *config.Report) {
+	for i := range c.config.Policies {
+		p := &c.config.Policies[i]
+		if c.tested.Covered[p.Name] {
+			continue
+		}
+		at, path := c.config.Place(&p.Name)
+		if len(c.config.Tests) == 0 {
+			report.Warn(at, path, "there are no tests, so nothing shows whom this policy lets in",
+				"as in tests: [{request: GET /, expect: sign-in}]; see docs/policies.md")
+			return
+		}
+		report.Warn(at, path, "no test covers this policy", "")
+	}
 }
 
 func count(n int, one, many string) string {

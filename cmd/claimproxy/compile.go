@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/rehearsal"
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/proxy"
 )
@@ -18,6 +19,8 @@ type compiled struct {
 	policies *policy.Set
 	// rules are each route's, in the file's order.
 	rules []routeRules
+	// tested is what the tests in the file came to.
+	tested rehearsal.Results
 }
 
 // routeRules is what a route allows: one rule, or one for each method.
@@ -27,19 +30,47 @@ type routeRules struct {
 	headers []proxy.IdentityHeader
 }
 
-// load reads a configuration file and compiles its conditions. The report has all
-// faults; the result is nil when there are any.
+// load reads a configuration file, compiles its conditions and runs its tests. The
+// report has all faults, failed tests among them; the result is nil when there are
+// any.
 func load(path string) (*compiled, *config.Report) {
 	cfg, report := config.Load(path, config.Env{})
 	if cfg == nil {
 		return nil, report
 	}
 	c, err := compile(cfg)
-	if err != nil { // Load has read every condition, so this is a fault of ours
+	if err == nil {
+		err = c.test(report)
+	}
+	if err != nil { // Load has read every condition and route, so this is a fault of ours
 		report.Add(policy.Position{File: path}, "", err.Error())
+	}
+	if !report.OK() {
 		return nil, report
 	}
 	return c, report
+}
+
+// test runs the tests of the configuration and reports those that fail.
+func (c *compiled) test(report *config.Report) error {
+	stage, err := c.stage()
+	if err != nil {
+		return err
+	}
+	c.tested = stage.RunTests()
+	for _, f := range c.tested.Failures {
+		report.Add(f.At, f.Path, f.Message)
+	}
+	return nil
+}
+
+// stage is the proxy of the configuration, to be asked about made-up requests.
+func (c *compiled) stage() (*rehearsal.Stage, error) {
+	table, err := c.table()
+	if err != nil {
+		return nil, err
+	}
+	return rehearsal.New(c.config, table, ownPaths(c.config), nil)
 }
 
 func compile(cfg *config.Config) (*compiled, error) {
@@ -58,13 +89,19 @@ func compile(cfg *config.Config) (*compiled, error) {
 		note(faults)
 		return r
 	}
+	shadowed := func(allow policy.Clause, shadow *policy.Clause) *policy.Rule {
+		if shadow == nil {
+			return rule(allow)
+		}
+		return rule(allow).Shadowed(rule(*shadow))
+	}
 	for _, route := range cfg.Routes {
 		var rr routeRules
 		if route.Allow != nil {
-			rr.allow = rule(*route.Allow)
+			rr.allow = shadowed(*route.Allow, route.Shadow)
 		}
 		for _, r := range route.Rules {
-			rr.methods = append(rr.methods, proxy.MethodRule{Methods: r.Methods, Allow: rule(r.Allow)})
+			rr.methods = append(rr.methods, proxy.MethodRule{Methods: r.Methods, Allow: shadowed(r.Allow, r.Shadow)})
 		}
 		for _, h := range route.IdentityHeaders {
 			rr.headers = append(rr.headers, headers(h, rule)...)
@@ -148,7 +185,8 @@ func (c *compiled) table() (*proxy.Table, error) {
 		route := proxy.Route{
 			Name: r.Hosts[0] + r.Path, Hosts: bracketed(r.Hosts), Path: r.Path, Methods: r.Methods,
 			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
-			Upstream: u, ForwardToken: r.ForwardToken,
+			Upstream: u, ForwardToken: r.ForwardToken, Providers: r.Providers, PublicFrom: r.PublicFrom,
+			PassPreflight: r.CORSPreflight == config.CORSPreflightPass,
 		}
 		for _, kind := range r.SignIn {
 			switch kind {

@@ -116,6 +116,12 @@ func (r *Report) Add(at policy.Position, path, message string) {
 	r.showSources()
 }
 
+// Warn is Add for what is legal and yet worth a second look.
+func (r *Report) Warn(at policy.Position, path, message, hint string) {
+	r.add(&r.Warnings, Fault{At: at, Path: path, Message: message, Hint: hint, Length: 1})
+	r.showSources()
+}
+
 // showSources gives every fault the source line it points at.
 func (r *Report) showSources() {
 	for _, list := range [][]Fault{r.Errors, r.Warnings} {

@@ -59,15 +59,7 @@ func Load(name string, env Env) (*Config, *Report) {
 // Parse is Load for a text that has been read already. The name is used in faults,
 // and its directory for relative paths.
 func Parse(name string, data []byte, env Env) (*Config, *Report) {
-	l := &loader{
-		name:       name,
-		env:        env.withDefaults(),
-		nodes:      make(map[*yaml.Node]*source),
-		whole:      true,
-		places:     make(map[any]place),
-		conditions: make(map[policy.Position]place),
-	}
-	l.remember()
+	l := newLoader(name, env.withDefaults())
 	c := l.load(data)
 	r := l.report()
 	if !r.OK() {
@@ -103,6 +95,19 @@ type loader struct {
 	policyNames []policyName
 	// claimedProviders are the ids of providers in the claims of people and tests.
 	claimedProviders []claimedProvider
+}
+
+func newLoader(name string, env Env) *loader {
+	l := &loader{
+		name:       name,
+		env:        env,
+		nodes:      make(map[*yaml.Node]*source),
+		whole:      true,
+		places:     make(map[any]place),
+		conditions: make(map[policy.Position]place),
+	}
+	l.remember()
+	return l
 }
 
 // policyName is a place where a policy is named.

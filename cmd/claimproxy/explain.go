@@ -1,0 +1,204 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/rehearsal"
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// explainFlags are what the command line says beside the request.
+type explainFlags struct {
+	config, claims, as, auth, from, people string
+	who, json, csv                         bool
+}
+
+func newExplain(stdout, stderr io.Writer) *cobra.Command {
+	f := &explainFlags{}
+	cmd := &cobra.Command{
+		Use:   "explain [METHOD] URL",
+		Short: "Say what would become of a request, and why",
+		Long: `Say what would become of a request, by which route and policy, what became of each
+part of the condition, and what a person would read. Nobody is asked: the caller's
+claims are given with --claims or --as, and without them nobody is known. URL may
+be a path alone, on public_url's host. The exit code is 0 whatever the decision.
+
+With --who the list of people in the configuration, or in the file that --people
+names, is gone through instead, and a table says who may do what there: with each
+method that the route takes, unless one is given.`,
+		Example: `  claimproxy explain GET /admin/ --claims '{"groups": ["teams/kde-developers"]}'
+  claimproxy explain GET https://telemetry.example.org/admin/ --claims @me.json
+  claimproxy explain POST /admin/ --as dev --auth bearer --json
+  claimproxy explain --who /admin/ --people people.yaml --csv`,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 1 && f.who, len(args) == 2:
+				return nil
+			case len(args) == 1 && !strings.Contains(args[0], "/"):
+				return wrongUse(fmt.Errorf("what is to be asked for with %s? give a URL or a path", args[0]))
+			case len(args) == 1:
+				return wrongUse(fmt.Errorf("with which method? write for example: claimproxy explain GET %s", args[0]))
+			}
+			return wrongUse(fmt.Errorf("explain takes a method and a URL, got %d words", len(args)))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.config, "config", "c", "claimproxy.yaml", "the configuration `file`")
+	flags.StringVar(&f.claims, "claims", "", "the caller's claims: a `JSON` object, or @FILE with one")
+	flags.StringVar(&f.as, "as", "", "the caller is this `person` of the configuration's people")
+	flags.StringVar(&f.auth, "auth", "", "how the caller comes: browser, bearer or client (default: what the route takes)")
+	flags.StringVar(&f.from, "from", "", "the caller's `address`, for public_from")
+	flags.BoolVar(&f.who, "who", false, "say which people may")
+	flags.StringVar(&f.people, "people", "", "with --who: take the people from this `file` (YAML or JSON: names and their claims)")
+	flags.BoolVar(&f.json, "json", false, "print the result for programs")
+	flags.BoolVar(&f.csv, "csv", false, "with --who: print comma-separated values")
+	cmd.RunE = func(_ *cobra.Command, args []string) error { return f.run(args, stdout, stderr) }
+	return cmd
+}
+
+// wrongUse is a command line of explain that cannot be meant.
+func wrongUse(err error) error { return usageError{err, "claimproxy explain"} }
+
+// run explains one request, or lists who may.
+func (f *explainFlags) run(args []string, stdout, stderr io.Writer) error {
+	c, report := load(f.config)
+	if c == nil {
+		if err := report.Write(stderr); err != nil {
+			return err
+		}
+		return exit{exitConfig}
+	}
+	stage, err := c.stage()
+	if err != nil {
+		return err
+	}
+	place, err := placeOf(c.config, args[len(args)-1])
+	if err != nil {
+		return wrongUse(err)
+	}
+	if f.who {
+		return f.list(c, stage, args[:len(args)-1], place, stdout, stderr)
+	}
+	if f.csv || f.people != "" {
+		return wrongUse(errors.New("--csv and --people go with --who"))
+	}
+	who, err := f.person(c.config)
+	if err != nil {
+		return err
+	}
+	req := rehearsal.Request{Method: args[0], URL: place}
+	if f.from != "" {
+		if req.From, err = netip.ParseAddr(f.from); err != nil {
+			return wrongUse(fmt.Errorf("--from: expected an address, got %q", f.from))
+		}
+	}
+	finding := f.ask(stage, req, who)
+	if f.json {
+		return writeExplanationJSON(stdout, finding)
+	}
+	return writeExplanation(stdout, req, finding)
+}
+
+// ask asks with the kind of credentials that --auth says, else with the first that
+// the route takes.
+func (f *explainFlags) ask(stage *rehearsal.Stage, req rehearsal.Request, who rehearsal.Person) rehearsal.Finding {
+	if who.Claims != nil && who.Auth == "" {
+		who.Auth = stage.Kinds(req)[0]
+	}
+	return stage.Ask(req, who)
+}
+
+// placeOf reads the URL of the command line; a path is on public_url's host.
+func placeOf(cfg *config.Config, text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" && !strings.HasPrefix(text, "/") || u.User != nil || u.Opaque != "" {
+		return nil, fmt.Errorf("expected a URL or a path that begins with /, got %q", text)
+	}
+	if u.Host == "" {
+		u.Scheme, u.Host = cfg.PublicURL.Scheme, cfg.PublicURL.Host
+	}
+	return u, nil
+}
+
+// person is the caller that the flags describe; nobody without them.
+func (f *explainFlags) person(cfg *config.Config) (rehearsal.Person, error) {
+	who := rehearsal.Person{Auth: session.Auth(f.auth)}
+	switch {
+	case f.claims != "" && f.as != "":
+		return who, wrongUse(errors.New("--claims and --as cannot both say who it is"))
+	case f.auth != "" && !slices.Contains([]session.Auth{session.AuthBrowser, session.AuthBearer, session.AuthClient}, who.Auth):
+		return who, wrongUse(fmt.Errorf("--auth: expected browser, bearer or client, got %q", f.auth))
+	case f.claims == "" && f.as == "" && f.auth != "":
+		return who, wrongUse(errors.New("--auth says how somebody comes: --claims or --as says who"))
+	case f.as != "":
+		i := slices.IndexFunc(cfg.People, func(p config.Person) bool { return p.Name == f.as })
+		if i < 0 {
+			return who, wrongUse(fmt.Errorf("--as: there is no %q among people in %s", f.as, cfg.File))
+		}
+		who = rehearsal.Known(cfg.People[i].Claims, who.Auth)
+	case f.claims != "":
+		data, source := []byte(f.claims), "--claims"
+		if name, ok := strings.CutPrefix(f.claims, "@"); ok {
+			var err error
+			if data, err = os.ReadFile(name); err != nil {
+				return who, fmt.Errorf("--claims: %w", err)
+			}
+			source = name
+		}
+		claims, err := session.ParseClaims(data)
+		if err != nil {
+			return who, wrongUse(fmt.Errorf("%s: %w", source, err))
+		}
+		who.Claims = claims
+	}
+	return who, nil
+}
+
+// explanation is the JSON form. Its names are for programs and stay.
+type explanation struct {
+	Decision string   `json:"decision"`
+	Reason   string   `json:"reason"`
+	Route    string   `json:"route"`
+	Policy   string   `json:"policy"`
+	Needs    []string `json:"needs"`
+	Tree     *part    `json:"tree,omitempty"`
+	Shadow   *shadow  `json:"shadow,omitempty"`
+}
+
+type shadow struct {
+	Decision string `json:"decision"`
+	Reason   string `json:"reason"`
+	Policy   string `json:"policy"`
+	Tree     *part  `json:"tree,omitempty"`
+}
+
+func writeExplanationJSON(w io.Writer, f rehearsal.Finding) error {
+	e := explanation{
+		Decision: string(f.Decision()), Reason: string(f.Verdict.Reason), Policy: f.Verdict.Decision.Policy,
+		Needs: f.Needs(), Tree: partOf(f.Trace),
+	}
+	if f.Route != nil {
+		e.Route = f.Route.Name
+	}
+	if e.Needs == nil {
+		e.Needs = []string{}
+	}
+	if s := f.Verdict.Decision.Shadow; s != nil {
+		e.Shadow = &shadow{Decision: s.Outcome.String(), Reason: string(s.Reason), Policy: s.Policy, Tree: partOf(f.Shadow)}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(e)
+}

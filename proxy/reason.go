@@ -1,5 +1,10 @@
 package proxy
 
+import (
+	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/session"
+)
+
 // Reason is the stable word for why a request came out as it did. It is written to
 // the audit log and is the code of problem+json. Words are never renamed. Besides
 // those below, the words of session.Reason and policy.Reason are reasons.
@@ -18,3 +23,19 @@ const (
 	// ReasonUpstreamUnavailable: the upstream cannot be reached or gave no answer.
 	ReasonUpstreamUnavailable Reason = "upstream-unavailable"
 )
+
+// Reasons are all the words that there are, so that whoever counts by them knows
+// what to expect.
+var Reasons = []Reason{
+	Reason(policy.ReasonPublic), Reason(policy.ReasonSignedIn), Reason(policy.ReasonPolicy),
+
+	ReasonNoRoute, ReasonMethod, ReasonBadTarget, ReasonBadHost,
+	Reason(policy.ReasonNobody), Reason(policy.ReasonNotAllowed), Reason(policy.ReasonScope),
+
+	Reason(session.ReasonNoCredentials), Reason(session.ReasonSessionExpired), Reason(session.ReasonSessionEnded),
+	Reason(session.ReasonTokenInvalid), Reason(session.ReasonTokenExpired), Reason(session.ReasonTokenClient),
+	Reason(session.ReasonTokenAudience), Reason(session.ReasonTokenKind), Reason(session.ReasonTokenProvider),
+	Reason(session.ReasonTwoCredentials),
+
+	Reason(session.ReasonProviderUnavailable), Reason(session.ReasonStoreUnavailable), ReasonUpstreamUnavailable,
+}

@@ -1,0 +1,105 @@
+// Package metrics counts what happened, for Prometheus. It observes the same events as
+// the audit log; nothing that happens here changes what becomes of a request.
+//
+// What it promises:
+//
+//   - The configuration alone decides how many series there are. A label holds the name
+//     of a route or a policy, or a word of a short list, and never anything that a
+//     client sent: no host, path, method or subject. What is not on the list is counted
+//     under an empty name or the word "other".
+//   - Series live as long as the process. Another configuration goes on counting where
+//     the one before it stopped: Observer is made anew, Metrics is not.
+//   - Everything is in a registry of its own, so that no package that is linked in can
+//     add to it.
+package metrics
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Config is what Metrics are made of.
+type Config struct {
+	// Version, Revision and GoVersion tell which build this is.
+	Version, Revision, GoVersion string
+	// AuditLost is how many lines of the audit log were lost; nil stands for an audit
+	// log that is not written.
+	AuditLost func() uint64
+}
+
+// Metrics is all that is counted in a process.
+type Metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	shadows   *prometheus.CounterVec
+	leftOut   prometheus.Counter
+}
+
+// seconds are the bounds of the buckets for durations: from an answer out of a cache
+// to one that somebody has given up waiting for.
+var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// New makes Metrics in which nothing has been counted yet.
+func New(c Config) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claimproxy_requests_total",
+			Help: "Requests, by how they came out. The route is empty where none matched; route, decision and reason are empty for claimproxy's own pages; the policy is empty where a condition without a name decided, or none.",
+		}, []string{"route", "policy", "decision", "reason", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "claimproxy_request_duration_seconds",
+			Help:    "How long requests took until the last byte of the answer. Websockets are not among them.",
+			Buckets: seconds,
+		}, []string{"route"}),
+		shadows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "claimproxy_shadow_differences_total",
+			Help: "Requests on which a shadow came to another outcome than the rule that it stands beside: the decision that was made, and what the shadow says.",
+		}, []string{"route", "policy", "decision", "shadow"}),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "claimproxy_header_values_left_out_total",
+			Help: "Values of identity headers that were left out because an upstream could take them for something else.",
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "claimproxy_build_info",
+		Help: "Always 1; the labels tell which build this is.",
+		ConstLabels: prometheus.Labels{
+			"version": c.Version, "revision": c.Revision, "goversion": c.GoVersion,
+		},
+	})
+	build.Set(1)
+	auditLost := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "claimproxy_audit_lost_total",
+		Help: "Lines of the audit log that were lost, because the queue was full or writing failed.",
+	}, func() float64 {
+		if c.AuditLost == nil {
+			return 0
+		}
+		return float64(c.AuditLost())
+	})
+	m.registry.MustRegister(m.requests, m.durations, m.shadows, m.leftOut, auditLost, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler answers with everything that was counted, in the format that the client
+// asks for. What cannot be collected is told to the log, which may be nil.
+func (m *Metrics) Handler(log *slog.Logger) http.Handler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true,
+		// Somebody who asks all the time does not get all the time there is.
+		MaxRequestsInFlight: 4,
+		Timeout:             10 * time.Second,
+		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelError),
+	})
+}

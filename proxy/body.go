@@ -17,9 +17,30 @@ type requestBody struct {
 	ended  atomic.Bool
 	// atEnd is called when it has been read whole.
 	atEnd func()
+	// conn and idle are set where a client has only so long for its next bytes: on
+	// HTTP/1, and until answered is set.
+	conn     *http.ResponseController
+	idle     time.Duration
+	answered atomic.Bool
+}
+
+// bodyIdle is how long a client may send nothing of a body that an upstream waits
+// for: as long as it may keep a connection without any request. Who sends a byte now
+// and then is bounded by nothing, as large bodies pass as they come.
+const bodyIdle = 2 * time.Minute
+
+// answer notes that the upstream has begun to answer. What the client sends from now
+// on is a conversation, in which it may be silent for as long as it likes.
+func (b *requestBody) answer() {
+	if b.conn != nil && !b.answered.Swap(true) {
+		_ = b.conn.SetReadDeadline(time.Time{})
+	}
 }
 
 func (b *requestBody) Read(buf []byte) (int, error) {
+	if b.conn != nil && !b.answered.Load() {
+		_ = b.conn.SetReadDeadline(time.Now().Add(b.idle))
+	}
 	n, err := b.ReadCloser.Read(buf)
 	switch {
 	case err == io.EOF:

@@ -116,8 +116,12 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 	if r.Body != nil && r.Body != http.NoBody {
 		// Without it net/http, on HTTP/1, takes 256 KiB of the body away as soon as
 		// the upstream begins to answer.
-		_ = http.NewResponseController(x).EnableFullDuplex()
+		conn := http.NewResponseController(x)
+		_ = conn.EnableFullDuplex()
 		x.body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed}
+		if r.ProtoMajor == 1 {
+			x.body.conn, x.body.idle = conn, p.bodyIdle
+		}
 		r.Body = x.body
 		defer x.body.leaveRest(x)
 	}

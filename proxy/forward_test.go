@@ -512,6 +512,76 @@ func TestClientThatBreaksOffItsBody(t *testing.T) {
 	}
 }
 
+// TestClientThatNeverSendsItsBody must not keep a connection here and one to the
+// upstream for ever, of which anybody could take all there are.
+func TestClientThatNeverSendsItsBody(t *testing.T) {
+	h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }), nil)
+	h.proxy.bodyIdle = 300 * time.Millisecond
+	for _, head := range []string{
+		"Content-Length: 100\r\n\r\nshort", "Content-Length: 100\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n",
+	} {
+		c, err := net.Dial("tcp", h.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: "+publicHost+"\r\n"+head)
+		if answer, err := io.ReadAll(c); err != nil || len(answer) != 0 {
+			t.Errorf("%q: got %q, %v; want the connection's end", head, answer, err)
+		}
+		c.Close()
+		if event := h.events.next(t); event.Status != statusClientGone {
+			t.Errorf("%q: event %+v", head, event)
+		}
+	}
+}
+
+// TestSlowBodiesPass is the positive twin: whoever sends something now and then may
+// take longer than that, and so may an upstream, and a conversation.
+func TestSlowBodiesPass(t *testing.T) {
+	const idle = 300 * time.Millisecond
+	h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		if r.URL.Path == "/talk" {
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+		}
+		b, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/think" {
+			time.Sleep(2 * idle)
+		}
+		fmt.Fprintf(w, "got %s", b)
+	}), nil)
+	h.proxy.bodyIdle = idle
+	for target, pauses := range map[string][]time.Duration{
+		"/":      {idle / 2, idle / 2, idle / 2, idle / 2, idle / 2},
+		"/think": {0},
+		"/talk":  {0, 2 * idle},
+	} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			in, out := io.Pipe()
+			go func() {
+				for _, pause := range pauses {
+					time.Sleep(pause)
+					_, _ = io.WriteString(out, "x")
+				}
+				out.Close()
+			}()
+			want := "got " + strings.Repeat("x", len(pauses))
+			req, _ := http.NewRequest("POST", base+target, in)
+			res, err := h.client(t).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if b, err := io.ReadAll(res.Body); err != nil || string(b) != want {
+				t.Errorf("got %q, %v; want %q", b, err, want)
+			}
+		})
+	}
+}
+
 type lockedWriter struct {
 	mu *sync.Mutex
 	w  io.Writer

@@ -150,6 +150,7 @@ func (x *exchange) WriteHeader(status int) {
 		if x.body != nil && !x.body.ended.Load() && x.request.ProtoMajor == 1 {
 			// Whatever comes of the body after this answer is no request.
 			x.Header()["Connection"] = []string{"close"}
+			x.body.answer()
 		}
 	}
 	x.ResponseWriter.WriteHeader(status)

@@ -71,6 +71,7 @@ type Proxy struct {
 	values    valuer
 	stripper  *stripper
 	upstreams map[*Upstream]*forwarder
+	bodyIdle  time.Duration // as the constant, but for tests
 	observe   func(Event)
 	now       func() time.Time
 	log       *slog.Logger
@@ -102,6 +103,7 @@ func New(c Config) (*Proxy, error) {
 		values:    valuer{named: make(map[string]bool, len(c.NamedGroups))},
 		stripper:  newStripper(c.Table),
 		upstreams: make(map[*Upstream]*forwarder),
+		bodyIdle:  bodyIdle,
 		observe:   c.Observe,
 		now:       c.Now,
 		log:       c.Log,

@@ -30,58 +30,6 @@ func Index(claims map[string]any) *Claims {
 	return &Claims{values: indexObject(claims, 0), raw: claims}
 }
 
-// plain is the claims as expressions see them, made when the first one asks.
-func (c *Claims) plain() map[string]any {
-	c.plainOnce.Do(func() {
-		c.plainly = make(map[string]any, len(c.raw))
-		for name, v := range c.raw {
-			c.plainly[name] = plainValue(v, 0)
-		}
-	})
-	return c.plainly
-}
-
-// plainValue gives numbers the types that expr reckons with: int where the value
-// fits, float64 where it is a fraction. An integer that fits neither without losing
-// digits stays a string, so that two ids are never taken for one.
-func plainValue(v any, depth int) any {
-	if depth > maxObjects {
-		return nil
-	}
-	switch v := v.(type) {
-	case json.Number:
-		if i, err := strconv.ParseInt(string(v), 10, 0); err == nil {
-			return int(i)
-		}
-		f, err := v.Float64()
-		if err != nil || f == math.Trunc(f) && math.Abs(f) >= 1<<53 {
-			return string(v)
-		}
-		return f
-	case []any:
-		list := make([]any, len(v))
-		for i, e := range v {
-			list[i] = plainValue(e, depth+1)
-		}
-		return list
-	case []string:
-		list := make([]any, len(v))
-		for i, e := range v {
-			list[i] = e
-		}
-		return list
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for name, e := range v {
-			object[name] = plainValue(e, depth+1)
-		}
-		return object
-	case int64:
-		return int(v)
-	}
-	return v
-}
-
 // maxObjects is how deep Index walks into objects.
 const maxObjects = 32
 

@@ -102,6 +102,8 @@ type Shadow struct {
 	Reason  Reason
 	// Needs says, for a denial, what was missing.
 	Needs []Need
+	// Err is as in a Decision: of the decision beside it nothing was wrong.
+	Err error
 }
 
 // Differs reports whether a decision would have come out otherwise.
@@ -112,12 +114,9 @@ func (r *Rule) Decide(c Caller) Decision {
 	d := r.decide(&c)
 	if r != nil && r.shadow != nil {
 		s := r.shadow.decide(&c)
-		d.Shadow = &Shadow{Policy: s.Policy, Outcome: s.Outcome, Reason: s.Reason, Needs: s.Needs}
+		d.Shadow = &Shadow{Policy: s.Policy, Outcome: s.Outcome, Reason: s.Reason, Needs: s.Needs, Err: s.Err}
 		if d.Shadow.Policy == "" {
 			d.Shadow.Policy = r.shadow.String()
-		}
-		if d.Err == nil && s.Err != nil {
-			d.Err = s.Err
 		}
 	}
 	return d

@@ -3,7 +3,8 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
@@ -15,27 +16,42 @@ import (
 //	claims   the caller's claims, as claims.groups or claims["https://x/y"]
 //	request  what is asked for: request.method, .path, .host, .client_ip
 //
-// Like a comparison it grants nothing, and under not neither, when a claim that it
-// comes to is missing: claims.x is an error then. claims?.x is nil instead, for
-// those who ask for absence in so many words.
+// # Strict
+//
+// expr-lang by itself is generous: what is not there is nil, nil equals nothing, and
+// in, none and != turn that into true, so that "the claim is missing" reads as "the
+// person is not banned". Here such an expression comes to no answer, and grants
+// nothing, under not neither, neither inside the expression nor around it. It comes
+// to no answer when it meets
+//
+//   - a member that is missing or null, of the claims, of an object, or of a list:
+//     claims.x, claims.x.y, claims.list[3], .name in a predicate, wherever the object
+//     came from (let, first, filter, a lookup table of its own); also a slice beyond
+//     the end, first and last of an empty list, and a part of the request that is not
+//     known;
+//   - a value of the wrong type: a text where a list is needed, also in all, any,
+//     none, one, filter, count, first and last (list(claims.groups) makes a text a
+//     list of one); an object, whatever it is asked for but a member; ==, !=, <, <=,
+//     > and >= between different types, or of lists and objects; in, when the list
+//     has members and none is of the type that is looked for; anything but true and
+//     false for and, or, not and as the answer;
+//   - more work than its budget, see maxExpressionWork.
+//
+// Absence is asked for in so many words: claims?.x is nil when x is missing, and
+// speaks for its own step alone, so that claims?.x.y wants y; "x" in claims asks
+// whether x is there at all. Two absences equal each other only where nil is written. What absence then means, the expression itself has to
+// say: claims?.banned != true grants those of whom nothing is said. A not around the
+// whole expression, in a block or before a policy's name, never does: where an
+// absence was met and the answer is false, there is no answer (missing).
+//
+// Only what is evaluated counts: the right side of "or" does not when the left side
+// holds.
 type expression struct {
 	span
-	text  string
-	names []path
-	code  *vm.Program
-}
-
-// expressionEnv is what an expression sees.
-type expressionEnv struct {
-	Claims  map[string]any    `expr:"claims"`
-	Request expressionRequest `expr:"request"`
-}
-
-type expressionRequest struct {
-	Method   string `expr:"method"`
-	Path     string `expr:"path"`
-	Host     string `expr:"host"`
-	ClientIP string `expr:"client_ip"`
+	text   string
+	names  []path
+	values []string
+	code   *vm.Program
 }
 
 // Bounds on an expression: its length in bytes, its nodes, the members of a range,
@@ -47,94 +63,81 @@ const (
 	maxExpressionMemory = 100_000
 )
 
-// expressionBuiltins are expr's functions that an expression may use: none that
-// makes much out of little, none that knows the time or looks into text encoded as
-// something else.
-var expressionBuiltins = []string{
-	"all", "any", "none", "one", "filter", "count", "len", "first", "last", "min", "max", "abs",
-	"lower", "upper", "trim", "split", "int", "float", "string", "hasPrefix", "hasSuffix",
+// expressionEnv is what an expression sees, and what our own functions know of the
+// evaluation that they are part of. Each evaluation has one of its own.
+type expressionEnv struct {
+	Claims  map[string]any    `expr:"claims"`
+	Request expressionRequest `expr:"request"`
+	Run     *evaluation       `expr:"this evaluation"`
 }
 
-// Names of our own functions.
-const (
-	nameMember = "claim" // what claims.x becomes
-	nameList   = "list"
-)
-
-// errMissingClaim ends the evaluation of an expression at a claim that is not there.
-var errMissingClaim = errors.New("a claim is missing")
+type expressionRequest struct {
+	Method   string `expr:"method"`
+	Path     string `expr:"path"`
+	Host     string `expr:"host"`
+	ClientIP string `expr:"client_ip"`
+}
 
 // newExpression reads and compiles an expression.
 func newExpression(src *source) (*expression, *Error) {
 	whole := span{src: src, end: len(src.text)}
 	if len(src.text) > maxExpression {
-		return nil, whole.fault(fmt.Sprintf("the expression is %d bytes long, at most %d are read", len(src.text), maxExpression), "")
+		return nil, whole.fault(fmt.Sprintf("the expression is %d bytes long, at most %d are read", len(src.text), maxExpression), "give parts of it names under policies")
 	}
 	reading, fault := readExpression(src)
 	if fault != nil {
 		return nil, fault
 	}
-	options := []expr.Option{
-		expr.Env(expressionEnv{}), expr.AsBool(), expr.MaxNodes(maxExpressionNodes), expr.DisableAllBuiltins(),
-		expr.Function(nameMember, claimMember, new(func(any, any) any)),
-		expr.Function(nameList, asList, new(func(any) []any)),
-		expr.Patch(&strictClaims{}),
+	// Once as it was written, so that types are checked and faults are told in words
+	// that the text has. What was read above is held against this tree once more.
+	again := newReading(src)
+	if _, err := expr.Compile(src.text, append(expressionOptions(), expr.Patch(again))...); err != nil {
+		return nil, expressionFault(src, err)
 	}
-	for _, name := range expressionBuiltins {
-		options = append(options, expr.EnableBuiltin(name))
+	if fault := again.done(); fault != nil {
+		return nil, fault
 	}
-	code, err := expr.Compile(src.text, options...)
+	if len(again.bare) == 0 {
+		return nil, whole.fault("the expression looks neither at claims nor at the request", "it would say the same to everybody: write public or nobody if that is meant")
+	}
+	code, err := expr.Compile(src.text, append(expressionOptions(), expr.Patch(strictness{}))...)
 	if err != nil {
 		return nil, expressionFault(src, err)
 	}
-	e := &expression{span: whole, text: src.text, code: code}
+	e := &expression{span: whole, text: strings.Trim(src.text, blanks), code: code, values: reading.values()}
 	for _, name := range reading.claims {
 		e.names = append(e.names, path{name})
 	}
 	return e, nil
 }
 
-// claimMember is a member of the claims, or of an object in them, that has to be
-// there.
-func claimMember(params ...any) (any, error) {
-	switch object := params[0].(type) {
-	case map[string]any:
-		if name, ok := params[1].(string); ok && object[name] != nil {
-			return object[name], nil
-		}
-		return nil, errMissingClaim
-	case []any:
-		if i, ok := params[1].(int); ok && i >= -len(object) && i < len(object) {
-			return object[(i+len(object))%len(object)], nil
-		}
-		return nil, errMissingClaim
+func expressionOptions() []expr.Option {
+	options := []expr.Option{
+		expr.Env(expressionEnv{}), expr.AsBool(), expr.MaxNodes(maxExpressionNodes), expr.DisableAllBuiltins(),
+		// What is read here is what runs: nothing is rearranged behind our back.
+		expr.Optimize(false),
 	}
-	return nil, fmt.Errorf("%T has no members", params[0])
-}
-
-// asList is a claim as contains takes it: a string counts as a list of one.
-func asList(params ...any) (any, error) {
-	switch v := params[0].(type) {
-	case []any:
-		return v, nil
-	case string:
-		return []any{v}, nil
+	for _, f := range expressionFunctions {
+		options = append(options, expr.Function(f.name, f.call, f.signature))
 	}
-	return nil, fmt.Errorf("%T is neither a list nor a string", params[0])
+	for _, name := range expressionBuiltins {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	return options
 }
-
-// evaluators are machines for expressions, which run inside a program's.
-var evaluators = sync.Pool{New: func() any { return &vm.VM{MemoryBudget: maxExpressionMemory} }}
 
 func (e *expression) verdict(c *Caller) verdict {
 	if c.Claims == nil {
 		return missing
 	}
-	m := evaluators.Get().(*vm.VM)
-	defer evaluators.Put(m)
+	// A machine of its own for each evaluation: one that waited in a pool would hold
+	// on to the claims of whoever came before.
+	m := vm.VM{MemoryBudget: maxExpressionMemory}
+	run := &evaluation{}
 	out, err := m.Run(e.code, expressionEnv{
 		Claims:  c.Claims.plain(),
 		Request: expressionRequest{c.Request.Method, c.Request.Path, c.Request.Host, c.Request.ClientIP},
+		Run:     run,
 	})
 	granted, ok := out.(bool)
 	switch {
@@ -142,18 +145,21 @@ func (e *expression) verdict(c *Caller) verdict {
 		return missing
 	case err != nil, !ok:
 		return wrongType
+	case !granted && run.absent:
+		return missing
 	}
 	return verdictOf(granted)
 }
 
-func (e *expression) String() string { return e.describe(shownRequired) }
+func (e *expression) String() string { return "expr: " + e.text }
 
 // describe does not parse again: there is no short form of an expression.
-func (e *expression) describe(int) string { return "expr: " + e.text }
+func (e *expression) describe(int) string { return e.String() }
 
-func (e *expression) claims() []path { return e.names }
+func (e *expression) claims() []path { return slices.Clone(e.names) }
 
-// literals are none: what an expression compares with is not known.
-func (e *expression) literals() []string { return nil }
+// literals are all texts in the expression: which of them it compares claims with is
+// not known.
+func (e *expression) literals() []string { return e.values }
 
 func (e *expression) show(_ path, v *value, _ *Caller) string { return v.print() }

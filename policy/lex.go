@@ -87,6 +87,8 @@ type lexer struct {
 const (
 	blanks  = " \t\r\n"
 	singles = "()[],"
+	// curlyQuotes are what word processors make of quotes.
+	curlyQuotes = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"
 )
 
 func (l *lexer) skipBlanks() {
@@ -131,7 +133,7 @@ func (l *lexer) word() token {
 			continue
 		case r == '"':
 			return l.bad(l.pos, l.pos+1, "a quote stands inside a word", `put the whole value in double quotes and write \" for a quote inside it`)
-		case l.pos == start && strings.ContainsRune("'\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb`", r):
+		case l.pos == start && strings.ContainsRune("'"+curlyQuotes+"`", r):
 			return l.bad(start, start+size, fmt.Sprintf("%c does not quote here", r), `use straight double quotes: "..."`)
 		}
 		if bad := l.visible(r, size); bad != nil {

@@ -183,7 +183,8 @@ func (l leaf) hidden(c *Caller) bool {
 	if l.explain == ExplainNone || !l.negated || l.explain == ExplainFull {
 		return l.explain == ExplainNone
 	}
-	return len(l.claims()) != 1 || l.verdict(c) != missing
+	claims := l.claims()
+	return len(claims) != 1 || c.Claims.find(claims[0]) != nil || l.verdict(c) != missing
 }
 
 // requirement is the text of a leaf.

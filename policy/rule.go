@@ -178,24 +178,33 @@ func (r *Rule) Values() []string {
 	return slices.Sorted(maps.Keys(values))
 }
 
-// Policies returns the names of all policies that take part in the rule, those that
-// policies name included, sorted.
+// Policies returns the names of all policies that take part in the rule or its
+// shadow, those that policies name included, sorted.
 func (r *Rule) Policies() []string {
-	if r == nil || r.node == nil {
+	names := map[string]bool{}
+	for ; r != nil; r = r.shadow {
+		if r.node != nil {
+			r.set.named(r.node, names)
+		}
+	}
+	if len(names) == 0 {
 		return nil
 	}
-	names := map[string]bool{}
-	var visit func(n node)
-	visit = func(n node) {
-		references(n, func(ref *reference) {
-			if e := r.set.entries[ref.name]; e != nil && !names[ref.name] {
-				names[ref.name] = true
-				visit(e.node)
-			}
-		})
-	}
-	visit(r.node)
 	return slices.Sorted(maps.Keys(names))
+}
+
+// named enters the names of all policies that a condition comes to.
+func (s *Set) named(n node, names map[string]bool) {
+	references(n, func(ref *reference) {
+		e := s.entries[ref.name]
+		if e == nil || names[ref.name] {
+			return
+		}
+		names[ref.name] = true
+		for _, below := range []node{e.node, e.shadow} {
+			s.named(below, names)
+		}
+	})
 }
 
 // String returns the rule as it would be written: a word, the name of a policy,

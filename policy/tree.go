@@ -26,6 +26,15 @@ type leaf struct {
 	explain Explain
 }
 
+// verdict is what the leaf's test finds out. Of a caller who is not known nothing is
+// known: then even an absence is none.
+func (l leaf) verdict(c *Caller) verdict {
+	if c.Claims == nil {
+		return missing
+	}
+	return l.test.verdict(c)
+}
+
 // grants decides the leaf. A claim that is missing or of the wrong type grants
 // neither the test nor its opposite.
 func (l leaf) grants(c *Caller) bool {

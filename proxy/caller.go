@@ -9,7 +9,7 @@ import (
 // once for each session or token.
 func (p *Proxy) callerOf(q *Question, id *session.Identity) policy.Caller {
 	c := policy.Caller{
-		Request: policy.Request{Method: q.Method, Host: q.Target.Host, Path: q.Target.Path, ClientIP: clientIP(q.Request)},
+		Request: policy.Request{Method: q.Method, Host: q.Target.Host, Path: q.Target.Path, ClientIP: q.Client},
 		Now:     p.now(),
 	}
 	if id == nil {

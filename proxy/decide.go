@@ -71,8 +71,10 @@ type Question struct {
 	// Target is what is asked for, and Method how.
 	Target Target
 	Method string
-	// Request carries the credentials and the address of the peer. Nothing else of
-	// it is looked at, but for what makes it a websocket or a CORS preflight.
+	// Client is the address of who sends it, empty if there is none.
+	Client string
+	// Request carries the credentials. Nothing else of it is looked at, but for what
+	// makes it a websocket or a CORS preflight.
 	Request *http.Request
 }
 
@@ -94,7 +96,7 @@ func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 		return asPublic
 	case rule == nil:
 		return Verdict{Outcome: Deny, Reason: ReasonMethod, Methods: q.Route.methods.allowed}
-	case q.Route.networks.has(q.Request):
+	case q.Route.networks.has(q.Client):
 		return asPublic
 	}
 	id, err := p.whoSends(ctx, q)

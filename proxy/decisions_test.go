@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"testing"
 	"time"
@@ -135,6 +136,8 @@ func decisionHouse(t *testing.T, u *wire) *house {
 	}
 	return build(t, routes, func(c *Config) {
 		c.Now = decisionTime
+		c.Trusted = Trusted{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+		c.ForwardAuth = ForwardAuthXForwarded
 		c.Sessions = fakeSessions{func(r *http.Request) (*session.Identity, error) {
 			c, err := r.Cookie(cookieName)
 			if err != nil {
@@ -148,8 +151,8 @@ func decisionHouse(t *testing.T, u *wire) *house {
 	})
 }
 
-// TestSameDecisionForBrowserAndBearer over real HTTP, and as Judge says it.
-func TestSameDecisionForBrowserAndBearer(t *testing.T) {
+// TestSameDecisionForBrowserBearerAndForwardAuth over real HTTP, and as Judge says it.
+func TestSameDecisionForBrowserBearerAndForwardAuth(t *testing.T) {
 	u := newWire(t)
 	h := decisionHouse(t, u)
 	status := map[Outcome]int{Allow: 200, Deny: 403, SignIn: 401}
@@ -178,6 +181,18 @@ func TestSameDecisionForBrowserAndBearer(t *testing.T) {
 				}
 				if event.ShadowDiffers != (d.shadow != "") {
 					t.Errorf("shadow %q of %q, differs: %v", event.Shadow, event.ShadowPolicy, event.ShadowDiffers)
+				}
+				// A front proxy that asks is told the same.
+				res = h.get(t, "/.auth/check", append(lines, "X-Forwarded-Method: GET", "X-Forwarded-Proto: https",
+					"X-Forwarded-Host: "+publicHost, "X-Forwarded-Uri: "+target)...)
+				if res.StatusCode != status[d.outcome] || res.Header.Get(reasonHeader) != string(d.reason) {
+					t.Errorf("forward-auth: got %d %q, want %d %q", res.StatusCode, res.Header.Get(reasonHeader), status[d.outcome], d.reason)
+				}
+				if event := h.events.next(t); event.Decision != d.outcome.String() || event.Reason != d.reason || event.Path != target {
+					t.Errorf("forward-auth: event %+v", event)
+				}
+				if len(u.took()) > 0 {
+					t.Error("forward-auth: the upstream was asked")
 				}
 				request := "GET " + target + " HTTP/1.1\r\nHost: " + publicHost + "\r\n"
 				for _, l := range lines {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -150,9 +151,8 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	if auth := h["Authorization"]; len(auth) == 1 && isBearer(auth[0]) && !x.route.ForwardToken {
 		delete(h, "Authorization")
 	}
-	ip := clientIP(pr.In)
-	if ip != "" {
-		h["X-Forwarded-For"], h["X-Real-Ip"] = []string{ip}, []string{ip}
+	if chain := p.chain(pr.In); len(chain) > 0 {
+		h["X-Forwarded-For"], h["X-Real-Ip"] = []string{strings.Join(chain, ", ")}, chain[:1]
 	}
 	h["X-Forwarded-Host"] = []string{t.Authority}
 	h["X-Forwarded-Proto"] = []string{t.Scheme}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -34,6 +35,15 @@ func canonicalHost(field string) (host, authority string, fault *Fault) {
 		return host, field, nil
 	}
 	return host, host + ":" + port, nil
+}
+
+// hostOf is the canonical host of a URL.
+func hostOf(u *url.URL) (host, authority string, err error) {
+	host, authority, fault := canonicalHost(u.Host)
+	if fault != nil {
+		return "", "", fault
+	}
+	return host, authority, nil
 }
 
 // cutPort cuts the port off. An empty port is legal and is the same as none (RFC

@@ -12,6 +12,9 @@ type Judgement struct {
 	Target Target
 	// Route is the one that the target is on, nil if there is none.
 	Route *Entry
+	// Client is the address of who sent the request, as far as it can be believed;
+	// empty if there is none.
+	Client string
 	// Own tells that the target is one of claimproxy's own pages. It is never
 	// forwarded, no route is looked for, and there is no verdict: the page itself
 	// decides.
@@ -29,14 +32,26 @@ type Judgement struct {
 // ContentLength are looked at. URL is not: it has lost what two applications could
 // read in two ways.
 func (p *Proxy) Judge(r *http.Request) Judgement {
+	scheme := p.scheme
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return p.judge(r, scheme)
+}
+
+// judge is Judge for a request that the client sent with this scheme.
+func (p *Proxy) judge(r *http.Request, scheme string) Judgement {
+	j := Judgement{Client: p.client(r)}
 	if refusedMethod(r.Method) {
-		return Judgement{Verdict: Verdict{Reason: ReasonMethod, Methods: usualMethods}}
+		j.Verdict = Verdict{Reason: ReasonMethod, Methods: usualMethods}
+		return j
 	}
-	target, err := p.target(r)
+	target, err := requestTarget(r, scheme)
 	if err != nil {
-		return Judgement{Verdict: faulty(err)}
+		j.Verdict = faulty(err)
+		return j
 	}
-	j := Judgement{Target: target}
+	j.Target = target
 	if p.ownPaths.has(&target) {
 		j.Own = true
 		return j
@@ -47,7 +62,7 @@ func (p *Proxy) Judge(r *http.Request) Judgement {
 	case j.Route == nil:
 		j.Verdict = Verdict{Reason: ReasonNoRoute}
 	default:
-		j.Verdict = p.Decide(r.Context(), Question{Route: j.Route, Target: target, Method: r.Method, Request: r})
+		j.Verdict = p.Decide(r.Context(), Question{Route: j.Route, Target: target, Method: r.Method, Client: j.Client, Request: r})
 	}
 	return j
 }

@@ -28,18 +28,17 @@ func newNetworks(prefixes []netip.Prefix) (networks, error) {
 	return n, nil
 }
 
-// has reports whether the TCP peer of a request is in one of the networks. Headers
-// are not looked at: a client writes X-Forwarded-For as it likes (CVE-2023-36456).
-func (n networks) has(r *http.Request) bool {
+// has reports whether an address is in one of the networks.
+func (n networks) has(address string) bool {
 	if len(n) == 0 {
 		return false
 	}
-	peer, err := netip.ParseAddr(clientIP(r))
+	addr, err := netip.ParseAddr(address)
 	if err != nil {
 		return false // a unix socket has no address, and is in no network
 	}
 	for _, p := range n {
-		if p.Contains(peer) {
+		if p.Contains(addr) {
 			return true
 		}
 	}

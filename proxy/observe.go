@@ -60,6 +60,7 @@ type exchange struct {
 	request  *http.Request
 	id       string
 	began    time.Time
+	client   string // the address of who sent it
 	target   Target
 	route    *Entry // nil: none was found, or looked for
 	verdict  Verdict
@@ -107,7 +108,7 @@ func (p *Proxy) end(x *exchange) {
 		Host:      x.target.Host,
 		Path:      x.target.Encoded,
 		Method:    r.Method,
-		ClientIP:  clientIP(r),
+		ClientIP:  x.client,
 		Reason:    x.verdict.Reason,
 		Policy:    x.verdict.Decision.Policy,
 		Status:    status,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
 )
@@ -30,6 +31,13 @@ type Config struct {
 	OwnPaths []string
 	// Table is the routes.
 	Table *Table
+	// Trusted are the proxies in front of claimproxy. The zero value is nobody.
+	Trusted Trusted
+	// ForwardAuth is how front proxies ask whether a request may pass; only trusted
+	// ones may. The zero value answers none.
+	ForwardAuth ForwardAuth
+	// Policies are those that a front proxy may name in its question.
+	Policies map[string]*policy.Rule
 	// Sessions and Tokens say who is calling. Each may be nil if no route takes its
 	// kind of credentials.
 	Sessions Sessions
@@ -60,21 +68,27 @@ type Proxy struct {
 	scheme    string
 	signIn    string
 	style     string
-	own       http.Handler
-	ownPaths  ownPaths
-	table     *Table
-	sessions  Sessions
-	tokens    Tokens
-	cookies   session.CookieNames
-	answers   *answer.Answers
-	names     map[string]string
-	values    valuer
-	stripper  *stripper
-	upstreams map[*Upstream]*forwarder
-	bodyIdle  time.Duration // as the constant, but for tests
-	observe   func(Event)
-	now       func() time.Time
-	log       *slog.Logger
+	endpoints string
+	host      string // the name of the host where people sign in
+	trusted   trusted
+	// forwardAuth is how front proxies ask, and policies what they may ask by.
+	forwardAuth ForwardAuth
+	policies    map[string]*Entry
+	own         http.Handler
+	ownPaths    ownPaths
+	table       *Table
+	sessions    Sessions
+	tokens      Tokens
+	cookies     session.CookieNames
+	answers     *answer.Answers
+	names       map[string]string
+	values      valuer
+	stripper    *stripper
+	upstreams   map[*Upstream]*forwarder
+	bodyIdle    time.Duration // as the constant, but for tests
+	observe     func(Event)
+	now         func() time.Time
+	log         *slog.Logger
 }
 
 // New makes a Proxy. It calls nobody.
@@ -90,23 +104,25 @@ func New(c Config) (*Proxy, error) {
 		return nil, fmt.Errorf("proxy: endpoints %q do not begin with a slash, or end in one", c.Endpoints)
 	}
 	p := &Proxy{
-		scheme:    c.PublicURL.Scheme,
-		signIn:    c.PublicURL.Scheme + "://" + c.PublicURL.Host + c.Endpoints + "/sign-in",
-		style:     c.Endpoints + answer.StylePath,
-		own:       c.Own,
-		table:     c.Table,
-		sessions:  c.Sessions,
-		tokens:    c.Tokens,
-		cookies:   c.Cookies,
-		answers:   c.Answers,
-		names:     maps.Clone(c.ProviderNames),
-		values:    valuer{named: make(map[string]bool, len(c.NamedGroups))},
-		stripper:  newStripper(c.Table),
-		upstreams: make(map[*Upstream]*forwarder),
-		bodyIdle:  bodyIdle,
-		observe:   c.Observe,
-		now:       c.Now,
-		log:       c.Log,
+		scheme:      c.PublicURL.Scheme,
+		signIn:      c.PublicURL.Scheme + "://" + c.PublicURL.Host + c.Endpoints + "/sign-in",
+		style:       c.Endpoints + answer.StylePath,
+		endpoints:   c.Endpoints,
+		forwardAuth: c.ForwardAuth,
+		own:         c.Own,
+		table:       c.Table,
+		sessions:    c.Sessions,
+		tokens:      c.Tokens,
+		cookies:     c.Cookies,
+		answers:     c.Answers,
+		names:       maps.Clone(c.ProviderNames),
+		values:      valuer{named: make(map[string]bool, len(c.NamedGroups))},
+		stripper:    newStripper(c.Table),
+		upstreams:   make(map[*Upstream]*forwarder),
+		bodyIdle:    bodyIdle,
+		observe:     c.Observe,
+		now:         c.Now,
+		log:         c.Log,
 	}
 	if p.observe == nil {
 		p.observe = func(Event) {}
@@ -121,6 +137,16 @@ func New(c Config) (*Proxy, error) {
 		p.values.named[g] = true
 	}
 	var err error
+	if p.host, _, err = hostOf(c.PublicURL); err != nil {
+		return nil, fmt.Errorf("proxy: public URL: %w", err)
+	}
+	if p.trusted.networks, err = newNetworks(c.Trusted.Networks); err != nil {
+		return nil, fmt.Errorf("proxy: trusted proxies: %w", err)
+	}
+	p.trusted.unix = c.Trusted.Unix
+	if err = p.askable(c.Policies); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
 	if p.ownPaths, err = newOwnPaths(c.Endpoints, c.OwnPaths); err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
@@ -130,10 +156,10 @@ func New(c Config) (*Proxy, error) {
 			return nil, fmt.Errorf("proxy: route %q takes credentials that nobody can check", e.Name)
 		case len(e.PublicFrom) > 0 && e.methods.closed():
 			return nil, fmt.Errorf("proxy: route %q lets nobody in, and opens for networks", e.Name)
-		case e.Upstream == nil:
-			return nil, fmt.Errorf("proxy: route %q has no upstream", e.Name)
+		case e.Upstream == nil && c.ForwardAuth == ForwardAuthOff:
+			return nil, fmt.Errorf("proxy: route %q has no upstream, and nobody may ask about it", e.Name)
 		}
-		if p.upstreams[e.Upstream] != nil {
+		if e.Upstream == nil || p.upstreams[e.Upstream] != nil {
 			continue
 		}
 		if p.upstreams[e.Upstream], err = p.newForwarder(e.Upstream); err != nil {
@@ -164,10 +190,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // pages, is refused, or goes on to the upstream.
 func (p *Proxy) walk(x *exchange, r *http.Request) {
 	j := p.Judge(r)
-	x.target, x.route = j.Target, j.Route
+	x.client, x.target, x.route = j.Client, j.Target, j.Route
 	switch {
 	case j.Own:
 		p.serveOwn(x)
+	case j.Route != nil && j.Route.Upstream == nil:
+		// It is only asked about, see check.
+		x.route = nil
+		p.refuse(x, Verdict{Reason: ReasonNoRoute})
 	case j.Verdict.Outcome != Allow:
 		p.refuse(x, j.Verdict)
 	default:
@@ -181,7 +211,10 @@ func (p *Proxy) serveOwn(x *exchange) {
 	leaveBody(x, ownBody)
 	r := *x.request
 	r.Host = x.target.Authority
+	below := strings.TrimPrefix(x.target.Path, p.endpoints)
 	switch {
+	case p.forwardAuth != ForwardAuthOff && (below == checkPath || strings.HasPrefix(below, envoyPath+"/")):
+		p.check(x)
 	case x.target.Path == p.style:
 		p.answers.ServeStyle(x, &r)
 	case p.own != nil:

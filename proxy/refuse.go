@@ -48,16 +48,20 @@ func (p *Proxy) refuse(x *exchange, v Verdict) {
 		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "invalid_token", sentenceOf(v))}
 		p.answer(x, http.StatusUnauthorized, v)
 	case Unavailable:
-		wait := v.RetryAfter
-		if wait <= 0 {
-			wait = retryAfter
-		}
-		seconds := (wait + time.Second - 1) / time.Second
-		x.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		setRetryAfter(x.Header(), v)
 		p.answer(x, http.StatusServiceUnavailable, v)
 	default:
 		p.deny(x, v)
 	}
+}
+
+// setRetryAfter says when to ask again, in whole seconds (RFC 9110 section 10.2.3).
+func setRetryAfter(h http.Header, v Verdict) {
+	wait := v.RetryAfter
+	if wait <= 0 {
+		wait = retryAfter
+	}
+	h.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 }
 
 // deny answers what nobody can change by sending other credentials, or only

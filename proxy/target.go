@@ -81,12 +81,8 @@ func ParseTarget(scheme, host, requestTarget string) (Target, error) {
 	return t, nil
 }
 
-// target reads the target of a request as it came over the wire.
-func (p *Proxy) target(r *http.Request) (Target, error) {
-	scheme := p.scheme
-	if r.TLS != nil {
-		scheme = "https"
-	}
+// requestTarget reads the target of a request as it came over the wire.
+func requestTarget(r *http.Request, scheme string) (Target, error) {
 	t, err := ParseTarget(scheme, r.Host, r.RequestURI)
 	if err != nil {
 		return Target{}, err

@@ -158,7 +158,7 @@ func (f *explainFlags) person(cfg *config.Config) (rehearsal.Person, error) {
 		}
 		claims, err := session.ParseClaims(data)
 		if err != nil {
-			return who, wrongUse(fmt.Errorf("%s: %w", source, err))
+			return who, wrongUse(fmt.Errorf("%s: %s", source, strings.TrimPrefix(err.Error(), "claims: ")))
 		}
 		who.Claims = claims
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/rehearsal"
 	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 // part is a part of a rule in the JSON form of an explanation.
@@ -59,6 +60,9 @@ func writeExplanation(w io.Writer, req rehearsal.Request, f rehearsal.Finding) e
 	}
 	if p := f.Verdict.Decision.Policy; p != "" {
 		fmt.Fprintf(&b, "policy  %s\n", p)
+	}
+	if f.Verdict.Reason == proxy.ReasonMethod {
+		fmt.Fprintf(&b, "\nThe route takes %s.\n", strings.Join(f.Verdict.Methods, ", "))
 	}
 	if f.Trace != nil {
 		b.WriteByte('\n')

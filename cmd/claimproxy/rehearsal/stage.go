@@ -186,15 +186,17 @@ type personKey struct{}
 // cookie and token.
 type cast struct{}
 
-func (cast) Identify(r *http.Request) (*session.Identity, error) { return person(r.Context()) }
+func (cast) Identify(r *http.Request) (*session.Identity, error) { return person(r.Context(), true) }
 
 func (cast) Verify(ctx context.Context, _ session.Presented) (*session.Identity, error) {
-	return person(ctx)
+	return person(ctx, false)
 }
 
-func person(ctx context.Context) (*session.Identity, error) {
-	if id, ok := ctx.Value(personKey{}).(*session.Identity); ok {
-		return id, nil
+// person is who makes a request, if they come with a browser, or without one.
+func person(ctx context.Context, browser bool) (*session.Identity, error) {
+	id, ok := ctx.Value(personKey{}).(*session.Identity)
+	if !ok || (id.Auth == session.AuthBrowser) != browser {
+		return nil, session.ErrNoCredentials
 	}
-	return nil, session.ErrNoCredentials
+	return id, nil
 }

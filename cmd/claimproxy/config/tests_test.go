@@ -111,14 +111,14 @@ routes:
     providers: [invent]
     cors_preflight: pass
     public_from: [10.0.0.0/8, 192.0.2.7, "2001:DB8::/32", "::1"]
-  - {path: /b, host: b.example.org, sign_in: bearer, upstream: "http://127.0.0.1:8000", rules: [{methods: GET, allow: a, shadow: {expr: "true"}}]}
+  - {path: /b, host: b.example.org, sign_in: bearer, upstream: "http://127.0.0.1:8000", rules: [{methods: GET, allow: a, shadow: {expr: "claims.email_verified"}}]}
 `)
 	r := c.Routes[0]
 	networks := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("::1/128")}
 	if diff := cmp.Diff(networks, r.PublicFrom, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("networks (-want +got):\n%s", diff)
 	}
-	if r.CORSPreflight != CORSPreflightPass || r.Shadow.Text != "nobody" || len(r.Providers) != 1 || c.Routes[1].Rules[0].Shadow.Expr != "true" {
+	if r.CORSPreflight != CORSPreflightPass || r.Shadow.Text != "nobody" || len(r.Providers) != 1 || c.Routes[1].Rules[0].Shadow.Expr != "claims.email_verified" {
 		t.Errorf("got %+v", c.Routes)
 	}
 	at := func(line, column int) policy.Position {

@@ -16,13 +16,17 @@ func newCheck(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Check the configuration, without any network",
 		Long: `Check the configuration without any network and list every redirect URI to
 register. All faults are printed at once, each with its line, and the exit code is
-78 when there is one. Warnings do not count.`,
+78 when there is one. Warnings do not count.
+
+With --without-secrets the files and variables of secrets, certificates and
+certificate authorities need not be there, as where a change is reviewed.`,
 		Args: noArguments,
 	}
 	path := configFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print the result for programs")
+	without := cmd.Flags().Bool("without-secrets", false, "do not look at secrets and certificates, for a machine that has none")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		c, report := load(*path)
+		c, report := load(*path, config.Env{WithoutSecrets: *without})
 		if c != nil {
 			c.warnUncovered(report)
 		}
@@ -66,12 +70,13 @@ func testedLine(n int) string {
 	return count(n, "tested decision is", "tested decisions are") + " as expected"
 }
 
-// warnUncovered warns of policies that no test asks: nothing shows that they let in
-// whom they should, and nobody else.
+// warnUncovered warns of policies that decide and that no test asks: nothing shows
+// that they let in whom they should, and nobody else.
 func (c *compiled) warnUncovered(report *config.Report) {
+	deciding := c.deciding()
 	for i := range c.config.Policies {
 		p := &c.config.Policies[i]
-		if c.tested.Covered[p.Name] {
+		if c.tested.Covered[p.Name] || !deciding[p.Name] {
 			continue
 		}
 		at, path := c.config.Place(&p.Name)

@@ -32,9 +32,9 @@ type routeRules struct {
 
 // load reads a configuration file, compiles its conditions and runs its tests. The
 // report has all faults, failed tests among them; the result is nil when there are
-// any.
-func load(path string) (*compiled, *config.Report) {
-	cfg, report := config.Load(path, config.Env{})
+// any. What was loaded without secrets is for looking at, not for serving.
+func load(path string, env config.Env) (*compiled, *config.Report) {
+	cfg, report := config.Load(path, env)
 	if cfg == nil {
 		return nil, report
 	}
@@ -139,6 +139,24 @@ func (c *compiled) each(visit func(*policy.Rule)) {
 			}
 		}
 	}
+}
+
+// deciding are the names of the policies that take part in what routes allow. Others
+// are tried out as shadows, or choose the value of a header.
+func (c *compiled) deciding() map[string]bool {
+	names := map[string]bool{}
+	note := func(r *policy.Rule) {
+		for _, name := range r.Policies() {
+			names[name] = true
+		}
+	}
+	for _, rr := range c.rules {
+		note(rr.allow)
+		for _, m := range rr.methods {
+			note(m.Allow)
+		}
+	}
+	return names
 }
 
 // claims are the top-level claims that rules and identity headers use.

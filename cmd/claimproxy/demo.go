@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/demo"
 )
 
@@ -35,7 +36,7 @@ type. It needs no configuration and leaves nothing behind.`,
 		defer stop()
 		context.AfterFunc(ctx, stop)
 		return demo.Run(ctx, demo.Options{Out: stdout, Ports: ports, Serve: func(ctx context.Context, file string, l net.Listener, ready func()) error {
-			c, report := load(file)
+			c, report := load(file, config.Env{})
 			if c == nil {
 				l.Close()
 				report.Write(stderr)

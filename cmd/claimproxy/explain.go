@@ -36,7 +36,10 @@ be a path alone, on public_url's host. The exit code is 0 whatever the decision.
 
 With --who the list of people in the configuration, or in the file that --people
 names, is gone through instead, and a table says who may do what there: with each
-method that the route takes, unless one is given.`,
+method that the route takes, unless one is given.
+
+Secrets and certificates are not looked at, so that a policy can be reviewed on a
+machine that has none.`,
 		Example: `  claimproxy explain GET /admin/ --claims '{"groups": ["teams/kde-developers"]}'
   claimproxy explain GET https://telemetry.example.org/admin/ --claims @me.json
   claimproxy explain POST /admin/ --as dev --auth bearer --json
@@ -72,7 +75,7 @@ func wrongUse(err error) error { return usageError{err, "claimproxy explain"} }
 
 // run explains one request, or lists who may.
 func (f *explainFlags) run(args []string, stdout, stderr io.Writer) error {
-	c, report := load(f.config)
+	c, report := load(f.config, config.Env{WithoutSecrets: true})
 	if c == nil {
 		if err := report.Write(stderr); err != nil {
 			return err

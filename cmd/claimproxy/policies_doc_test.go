@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 )
 
 // TestExamplesOfThePolicyGuide loads every piece of configuration in docs/policies.md
@@ -33,7 +35,7 @@ func TestExamplesOfThePolicyGuide(t *testing.T) {
 			if err := os.WriteFile(file, []byte(piece+"public_url: https://telemetry.example.org\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c, report := load(file)
+			c, report := load(file, config.Env{})
 			if c != nil {
 				c.warnUncovered(report)
 				tested += c.tested.Run

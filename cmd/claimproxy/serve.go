@@ -31,7 +31,7 @@ with a fault is not run: the faults are printed and the exit code is 78.`,
 	}
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, report := load(*path)
+		c, report := load(*path, config.Env{})
 		log := newLogger(stderr)
 		takeStandardLog(log)
 		switch {

@@ -24,6 +24,11 @@ type Env struct {
 	Stat func(name string) (fs.FileInfo, error)
 	// Glob is filepath.Glob.
 	Glob func(pattern string) (names []string, err error)
+	// WithoutSecrets is for a machine that has no secrets and certificates. The files
+	// and variables that the configuration names for them are not read, and may be
+	// missing: their names are checked, all secrets are empty, and nothing else in the
+	// Config says so. What is loaded so can be looked at and asked, not served.
+	WithoutSecrets bool
 }
 
 func (e Env) withDefaults() Env {

@@ -89,7 +89,7 @@ func (s *Secret) decode(l *loader, n *yaml.Node, path string) bool {
 			l.fault(n, path, "expected %s, got an empty string", secretExpected)
 			return false
 		}
-		*s = NewSecret(text)
+		*s = l.newSecret(text)
 		l.warn(n, path, "the secret stands in the configuration file").hint("better {file: PATH}, {env: NAME} or {credential: NAME}")
 		return true
 	case n.Kind == yaml.ScalarNode:
@@ -126,14 +126,26 @@ func (s *Secret) decode(l *loader, n *yaml.Node, path string) bool {
 		l.fault(val, below, "%s", problem)
 		return false
 	}
-	*s = NewSecret(text)
+	*s = l.newSecret(text)
 	return true
+}
+
+// newSecret makes the secret that was read; an empty one where none is wanted.
+func (l *loader) newSecret(text string) Secret {
+	if l.env.WithoutSecrets {
+		text = ""
+	}
+	return NewSecret(text)
 }
 
 // readSecret fetches a secret from its source, or says why that gives none.
 func (l *loader) readSecret(source string, n *yaml.Node, path string) (text, problem string) {
-	switch source {
-	case "env":
+	switch {
+	case source == "credential" && (strings.ContainsAny(n.Value, `/\`) || n.Value == "." || n.Value == ".."):
+		return "", fmt.Sprintf("expected the name of a credential, got %s", quote(n.Value))
+	case l.env.WithoutSecrets:
+		return "", ""
+	case source == "env":
 		text, ok := l.env.LookupEnv(n.Value)
 		if !ok {
 			return "", fmt.Sprintf("the environment variable %s is not set", quote(n.Value))
@@ -142,13 +154,10 @@ func (l *loader) readSecret(source string, n *yaml.Node, path string) (text, pro
 			return "", fmt.Sprintf("the environment variable %s is empty", quote(n.Value))
 		}
 		return text, ""
-	case "credential":
+	case source == "credential":
 		dir, ok := l.env.LookupEnv("CREDENTIALS_DIRECTORY")
 		if !ok || dir == "" {
 			return "", "the environment variable CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with LoadCredential="
-		}
-		if strings.ContainsAny(n.Value, `/\`) || n.Value == "." || n.Value == ".." {
-			return "", fmt.Sprintf("expected the name of a credential, got %s", quote(n.Value))
 		}
 		return l.secretFile(filepath.Join(dir, n.Value))
 	}

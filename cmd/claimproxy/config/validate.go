@@ -72,7 +72,7 @@ func (l *loader) validateTop(c *Config) {
 			}
 		}
 	}
-	if t := c.TLS; t != nil && l.good(&t.Cert) && l.good(&t.Key) {
+	if t := c.TLS; t != nil && l.good(&t.Cert) && l.good(&t.Key) && !l.env.WithoutSecrets {
 		l.validateTLS(t)
 	}
 	if l.good(&c.Endpoints) {

@@ -45,7 +45,7 @@ func (l *loader) validateProviders(c *Config) {
 		l.validateLook(p)
 		l.validateRegistration(c, p, callbacks)
 		l.validateNaming(p)
-		if l.good(&p.CA) {
+		if l.good(&p.CA) && !l.env.WithoutSecrets {
 			l.validateCA(&p.CA)
 		}
 		for _, endpoint := range p.Metadata.all() {

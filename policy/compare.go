@@ -136,4 +136,4 @@ func (v *value) age(now time.Time) (time.Duration, bool) {
 
 func aString(*comparison) string { return "a string" }
 
-func aMoment(*comparison) string { return "a time in seconds since 1970, not ahead of the clock" }
+func aMoment(*comparison) string { return "a past moment in seconds since 1970" }

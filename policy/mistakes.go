@@ -71,6 +71,9 @@ func (p *parser) noClaim(t token) *Error {
 		if t.is("and") || t.is("or") {
 			return t.fault(fmt.Sprintf("a condition is missing before %s", t.text), "")
 		}
+		if isReserved(t.text) && p.peek().kind == tokenOpen {
+			return p.call(t)
+		}
 		if isReserved(t.text) {
 			return t.fault(fmt.Sprintf("expected a claim, got the word %s", t.text), "the claim stands first: claim operator value; a claim of that name is written in quotes: "+quote(t.text))
 		}
@@ -88,8 +91,12 @@ func (p *parser) noClaim(t token) *Error {
 	return nil
 }
 
-// claimOnTheRight explains "teams/x in groups".
+// claimOnTheRight explains "teams/x in groups", and "groups in [teams/x]", where it
+// is on the left.
 func (p *parser) claimOnTheRight(t token) *Error {
+	if i := p.pos + 1; i < len(p.tokens) && (p.tokens[i].kind == tokenListOpen || p.tokens[i].kind == tokenOpen) {
+		return p.peek().fault(`unknown operator "in"`, fmt.Sprintf("write %s contains any of [...]", p.src.text[t.offset:t.end]))
+	}
 	claim := "groups"
 	if i := p.pos + 1; i < len(p.tokens) && (p.tokens[i].kind == tokenWord || p.tokens[i].kind == tokenQuoted) {
 		claim = p.src.text[p.tokens[i].offset:p.tokens[i].end]
@@ -128,6 +135,8 @@ func (p *parser) noOperator(claim token, name path) *Error {
 		return claim.fault(fmt.Sprintf("expected a condition, got the name of a policy, %s", claim.text), "write policy "+claim.text)
 	case t.kind == tokenEnd:
 		return t.fault(fmt.Sprintf("an operator is missing after %s", name), exist)
+	case t.kind == tokenOpen && claim.kind == tokenWord && !claim.parts && claim.end == t.offset:
+		return p.call(claim)
 	case t.kind != tokenWord:
 		return t.fault(fmt.Sprintf("expected an operator after %s, got %s", name, t.describe()), exist)
 	case symbols[t.text] != "":

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func parse(src *source, policies []string) (node, *Error) {
 	}
 	n, err := p.condition()
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(p.noCondition(), err)
 	}
 	if t := p.peek(); t.kind != tokenEnd {
 		return nil, p.trailing(t, n)

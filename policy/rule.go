@@ -1,10 +1,8 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 type ruleKind uint8
@@ -116,22 +114,12 @@ func (s *Set) wordRule(word string, c Clause) (*Rule, []*Error) {
 	if _, ok := s.entries[word]; ok {
 		return s.policy(word), nil
 	}
-	if isReserved(word) || symbolIn(word) != "" {
+	if symbolIn(word) != "" || isReserved(word) && !slices.Contains(everybody, word) {
 		r := &reader{policies: s.names}
 		r.read(c, 0)
 		return &Rule{}, r.faults
 	}
-	start := strings.Index(c.Text, word)
-	at := span{src: &source{text: c.Text, at: c.At}, offset: start, end: start + len(word)}
-	names := []string{}
-	for _, w := range ruleWords {
-		names = append(names, w.word)
-	}
-	hint := "a condition is written claim operator value"
-	if meant := nearest(word, append(names, s.names...)); meant != "" {
-		hint = "did you mean " + meant + "?"
-	}
-	return &Rule{}, []*Error{at.fault(fmt.Sprintf("%q is neither %s nor the name of a policy", word, strings.Join(names, ", ")), hint)}
+	return &Rule{}, []*Error{s.noWord(word, c)}
 }
 
 // policy returns the rule of a policy that exists.

@@ -1,0 +1,198 @@
+package policy
+
+// museumOfOtherLanguages is more of the museum: what is written in words, and with
+// functions, that other languages have.
+var museumOfOtherLanguages = []struct{ name, text, caret, sentence string }{
+	{
+		"everybody, as all",
+		"all",
+		"^~~",
+		`"all" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"everybody, as any",
+		"any",
+		"^~~",
+		`"any" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"everybody, as a star",
+		"*",
+		"^",
+		`"*" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"everybody, as true",
+		"true",
+		"^~~~",
+		`"true" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"everybody, as everyone",
+		"everyone",
+		"^~~~~~~~",
+		`"everyone" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"everybody, as in a chat",
+		"@everyone",
+		"^~~~~~~~~",
+		`"@everyone" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"everybody, as everybody",
+		"everybody",
+		"^~~~~~~~~",
+		`"everybody" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"everybody, as anonymous",
+		"anonymous",
+		"^~~~~~~~~",
+		`"anonymous" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"whoever is known, as authenticated",
+		"authenticated",
+		"^~~~~~~~~~~~~",
+		`"authenticated" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"whoever is known, as logged-in",
+		"logged-in",
+		"^~~~~~~~~",
+		`"logged-in" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"whoever is known, as users",
+		"users",
+		"^~~~~",
+		`"users" is neither public, signed-in, nobody nor the name of a policy; public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"whoever is known, in other letters",
+		"SignedIn",
+		"^~~~~~~~",
+		`"SignedIn" is neither public, signed-in, nobody nor the name of a policy; did you mean signed-in?`,
+	},
+	{
+		"nobody, as none",
+		"none",
+		"^~~~",
+		`"none" is neither public, signed-in, nobody nor the name of a policy; nobody lets no one in`,
+	},
+	{
+		"nobody, as deny",
+		"deny",
+		"^~~~",
+		`"deny" is neither public, signed-in, nobody nor the name of a policy; nobody lets no one in`,
+	},
+	{
+		"whoever is known, in two words",
+		"signed in",
+		"^~~~~~~~~",
+		`"signed in" is not a condition; as what a route allows, public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"whoever is known, as logged in",
+		"logged in",
+		"^~~~~~~~~",
+		`"logged in" is not a condition; as what a route allows, public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"whoever is known, as all users",
+		"all users",
+		"^~~~~~~~~",
+		`"all users" is not a condition; as what a route allows, public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"whoever is known, as authenticated users",
+		"authenticated users",
+		"^~~~~~~~~~~~~~~~~~~",
+		`"authenticated users" is not a condition; as what a route allows, public is everybody, signed-in is whoever is known`,
+	},
+	{
+		"in before a list",
+		"groups in [teams/a, teams/b]",
+		"       ^~",
+		`unknown operator "in"; write groups contains any of [...]`,
+	},
+	{
+		"in before parentheses",
+		"groups in (teams/a, teams/b)",
+		"       ^~",
+		`unknown operator "in"; write groups contains any of [...]`,
+	},
+	{
+		"in before a list, after not",
+		"not realm_access.roles in [a]",
+		"                       ^~",
+		`unknown operator "in"; write realm_access.roles contains any of [...]`,
+	},
+	{
+		"a function of a value without quotes",
+		"contains(groups, a)",
+		"^~~~~~~~~~~~~~~~~~~",
+		"there are no functions here; write groups contains a",
+	},
+	{
+		"a function of digits in quotes",
+		`equals(level, "5")`,
+		"^~~~~~~~~~~~~~~~~~",
+		`there are no functions here; write level is "5"`,
+	},
+	{
+		"a function of several values",
+		"contains(groups, a, b)",
+		"^~~~~~~~~~~~~~~~~~~~~~",
+		"there are no functions here; write groups contains any of [...]",
+	},
+	{
+		"a function inside a condition",
+		"email is x and not contains(groups, c)",
+		"                   ^~~~~~~~~~~~~~~~~~~",
+		"there are no functions here; write groups contains c",
+	},
+	{
+		"a function in camel case",
+		`startsWith(email, "jane@")`,
+		"^~~~~~~~~~~~~~~~~~~~~~~~~",
+		"there are no functions here; write email starts with jane@",
+	},
+	{
+		"a function in snake case",
+		`ends_with(email, "@kde.org")`,
+		"^~~~~~~~~~~~~~~~~~~~~~~~~",
+		"there are no functions here; write email ends with @kde.org",
+	},
+	{
+		"a function of a pattern",
+		"matches(email, /^x$/)",
+		"^~~~~~~~~~~~~~~~~~~~~",
+		"there are no functions here; write email matches /^x$/",
+	},
+	{
+		"a function that names the claim",
+		`hasGroup("a")`,
+		"^~~~~~~~~~~~~",
+		"there are no functions here; write groups contains a",
+	},
+	{
+		"a method of a claim in an object",
+		`realm_access.roles.includes("a")`,
+		"^~~~~~~~~~~~~~~~~~~~~~~~~",
+		"there are no functions here; write realm_access.roles contains a",
+	},
+	{
+		"a function that is never closed",
+		"contains(groups",
+		"^~~~~~~~~",
+		"there are no functions here; a condition is written claim operator value",
+	},
+	{
+		"a function that nothing is like",
+		"count(groups)",
+		"^~~~~~~~~~~~~",
+		"there are no functions here; a condition is written claim operator value",
+	},
+}

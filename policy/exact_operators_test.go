@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestPromisesOfOperators goes on where TestPromises ends: for each operator what is
@@ -168,8 +170,8 @@ func TestOperatorsInCanonicalText(t *testing.T) {
 		if got := n.String(); got != s {
 			t.Errorf("got %s, want %s", got, s)
 		}
-		if again := mustParse(t, n.String()); again.String() != n.String() {
-			t.Errorf("%s prints as %s", n, again)
+		if diff := cmp.Diff(mustParse(t, n.String()), n, sameTree); diff != "" {
+			t.Errorf("the printed text means something else (-printed +text):\n%s", diff)
 		}
 	}
 }

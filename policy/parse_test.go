@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ var sameTree = cmp.Options{
 	cmpopts.IgnoreTypes(span{}),
 	cmpopts.IgnoreFields(comparison{}, "texts"),
 	cmp.Comparer(func(a, b *operator) bool { return a == b }),
+	cmp.Comparer(func(a, b *regexp.Regexp) bool { return a == b || a != nil && b != nil && a.String() == b.String() }),
 }
 
 func mustParse(t testing.TB, text string) node {

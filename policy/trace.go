@@ -45,7 +45,7 @@ func (r *Rule) Explain(c Caller) (Decision, *Trace) {
 	if r == nil || r.node == nil {
 		return d, &Trace{Kind: TraceWord, Text: r.String(), Holds: d.Outcome == Allow}
 	}
-	return d, r.set.trace(r.node, &c, false)
+	return d, tracer{set: r.set, caller: &c}.trace(r.node, false)
 }
 
 // ExplainShadow is Explain for the rule's shadow; nil without one.
@@ -53,31 +53,43 @@ func (r *Rule) ExplainShadow(c Caller) *Trace {
 	if r == nil || r.shadow == nil {
 		return nil
 	}
-	s := r.shadow
-	if s.node != nil {
-		return s.set.trace(s.node, &c, false)
+	switch s := r.shadow; {
+	case s.node != nil:
+		return tracer{set: s.set, caller: &c}.trace(s.node, false)
+	case s.kind == ruleCondition && r.node != nil: // the rule itself, with its policies in another form
+		return tracer{set: r.set, caller: &c, shadow: true}.trace(r.node, false)
+	default:
+		return &Trace{Kind: TraceWord, Text: s.String(), Holds: s.decide(&c).Outcome == Allow}
 	}
-	if s.kind == ruleCondition { // of a policy, in the form that is tried out
-		return &Trace{Kind: TraceCondition, Text: s.String(), Holds: s.decide(&c).Outcome == Allow}
-	}
-	return &Trace{Kind: TraceWord, Text: s.String(), Holds: s.decide(&c).Outcome == Allow}
 }
 
-// trace walks a condition as it was written and carries negation along, so that
-// names of policies stay. It comes to what the planted tree comes to.
-func (s *Set) trace(n node, c *Caller, negated bool) *Trace {
+// tracer walks a condition as it was written.
+type tracer struct {
+	set    *Set
+	caller *Caller
+	// shadow takes policies in the form that they are tried out in.
+	shadow bool
+}
+
+// trace carries negation along instead of pushing it down, so that names of policies
+// stay. It comes to what the planted tree comes to.
+func (w tracer) trace(n node, negated bool) *Trace {
 	switch n := n.(type) {
 	case *negation:
-		return s.trace(n.node, c, !negated)
+		return w.trace(n.node, !negated)
 	case *reference:
-		e := s.entries[n.name]
+		e := w.set.entries[n.name]
 		t := &Trace{Kind: TracePolicy, Text: opposite(negated) + n.name}
 		if e == nil || e.rule == nil {
 			return t
 		}
-		body := s.trace(e.node, c, negated)
+		node := e.node
+		if w.shadow && e.shadow != nil {
+			node = e.shadow
+		}
+		body := w.trace(node, negated)
 		if t.Parts, t.Holds = []*Trace{body}, body.Holds; e.guard != nil {
-			guard := s.trace(e.guard, c, false)
+			guard := w.trace(e.guard, false)
 			t.Parts, t.Holds = slices.Insert(t.Parts, 0, guard), guard.Holds && body.Holds
 		}
 		return t
@@ -87,7 +99,7 @@ func (s *Set) trace(n node, c *Caller, negated bool) *Trace {
 			t.Kind, t.Holds = TraceAny, false
 		}
 		for _, member := range n.nodes {
-			part := s.trace(member, c, negated)
+			part := w.trace(member, negated)
 			t.Parts = append(t.Parts, part)
 			if t.Kind == TraceAll {
 				t.Holds = t.Holds && part.Holds
@@ -98,7 +110,7 @@ func (s *Set) trace(n node, c *Caller, negated bool) *Trace {
 		t.Text = string(t.Kind)
 		return t
 	case test:
-		return traceLeaf(leaf{test: n, negated: negated}, c)
+		return traceLeaf(leaf{test: n, negated: negated}, w.caller)
 	}
 	return &Trace{Kind: TraceCondition, Text: n.String()}
 }

@@ -203,3 +203,26 @@ func TestATraceOfWordsAndOfNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestTheShadowsTraceShowsTheOtherForm draws a rule with one of its policies in the
+// form that is tried out.
+func TestTheShadowsTraceShowsTheOtherForm(t *testing.T) {
+	set, faults := Compile([]Definition{shadowed("dev", "groups contains dev", "groups contains dev and mfa is true"), {Name: "plain", Require: text("sub is x")}})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	who := Caller{Claims: claimsOf(t, `{"groups": ["dev"], "mfa": false, "sub": "x"}`)}
+	const dev = "- policy dev\n  - all all\n    + condition groups contains dev | groups: [dev]\n    - condition mfa is true | mfa: false\n"
+	if got := drawn(mustRule(t, set, text("dev")).ExplainShadow(who), ""); got != dev {
+		t.Errorf("the policy: got\n%s\nwant\n%s", got, dev)
+	}
+	rule := mustRule(t, set, text("policy plain and not policy dev"))
+	want := "+ all all\n  + policy plain\n    + condition sub is x | sub: x\n  + policy not dev\n    + any any\n" +
+		"      - condition not groups contains dev | groups: [dev]\n      + condition not mfa is true | mfa: false\n"
+	if got := drawn(rule.ExplainShadow(who), ""); got != want {
+		t.Errorf("the condition: got\n%s\nwant\n%s", got, want)
+	}
+	if got := drawn(rule.Shadowed(mustRule(t, set, text("plain"))).ExplainShadow(who), ""); got != "+ policy plain\n  + condition sub is x | sub: x\n" {
+		t.Errorf("another rule beside it: got\n%s", got)
+	}
+}

@@ -30,6 +30,12 @@ type Config struct {
 	// Nothing below it is ever forwarded. The default is /.auth.
 	Endpoints string `yaml:"endpoints"`
 
+	// Admin is the listener for those who run claimproxy. Left out, there is none.
+	Admin *Admin `yaml:"admin"`
+
+	// Audit is where each decision is written down. Left out, it is not.
+	Audit *Audit `yaml:"audit"`
+
 	// StateDir is the directory of sessions and generated keys, which claimproxy
 	// makes for itself alone (0700). A relative path is relative to the
 	// configuration file. The default is $STATE_DIRECTORY, which systemd sets for a

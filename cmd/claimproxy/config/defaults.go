@@ -17,6 +17,9 @@ func (l *loader) defaults(c *Config) {
 	if !l.good(&c.Endpoints) {
 		c.Endpoints = "/.auth"
 	}
+	if c.Admin != nil && !l.good(&c.Admin.Listen) {
+		c.Admin.Listen = "127.0.0.1:8081"
+	}
 	if !l.good(&c.StateDir) {
 		c.StateDir = l.stateDir()
 	}

@@ -78,6 +78,8 @@ func (l *loader) validateTop(c *Config) {
 	if l.good(&c.Endpoints) {
 		l.checkFixedPath(&c.Endpoints, c.Endpoints, "/.auth")
 	}
+	l.validateAdmin(c)
+	l.validateAudit(c)
 }
 
 // origin is a URL reduced to scheme, host and, where it is not the scheme's own,

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"net"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Admin is the listener for those who run claimproxy: /healthz, /readyz and /metrics,
+// and nothing else. It asks nobody to sign in and speaks plain HTTP; what it answers
+// is never found on another listener.
+type Admin struct {
+	// Listen is its address, as host:port. The default is 127.0.0.1:8081. No entry of
+	// the public Listen can be the same.
+	Listen string `yaml:"listen"`
+	// AllowRemote lets Listen be an address that other machines reach. They can then
+	// read the metrics, which name the routes and policies. The default is false.
+	AllowRemote bool `yaml:"allow_remote"`
+}
+
+// Audit is where the audit log is written: one line of JSON for each decision. It is
+// either File or Stdout. The option --audit of serve replaces it.
+type Audit struct {
+	// File is a file that lines are appended to. If it is not there claimproxy makes
+	// it, for its own user alone, but no directory for it. SIGUSR1 opens it again,
+	// for when it was renamed.
+	File string `yaml:"file,path"`
+	// Stdout writes to standard output, where nothing else is written.
+	Stdout bool `yaml:"stdout"`
+}
+
+func (a *Audit) decode(l *loader, n *yaml.Node, path string) bool {
+	if isText(n) {
+		f := l.fault(n, path, "expected a mapping, got %s", quote(n.Value))
+		if n.Value == "stdout" || n.Value == "-" {
+			f.hint("write {stdout: true}")
+		} else {
+			f.hint("write {file: %s} or {stdout: true}", quote(n.Value))
+		}
+		return false
+	}
+	return l.structureInto(a, n, path)
+}
+
+func (l *loader) validateAudit(c *Config) {
+	a := c.Audit
+	if a == nil || !l.good(&c.Audit) || !l.fine(&a.File) || !l.fine(&a.Stdout) {
+		return
+	}
+	switch at := l.places[&a.File]; {
+	case a.File != "" && a.Stdout:
+		l.bad(&a.Stdout, "expected file or stdout, got both")
+	case a.File == "" && !a.Stdout:
+		l.bad(&c.Audit, "expected file or stdout, got neither").hint("write {file: FILE} or {stdout: true}")
+	case a.File != "" && at.node.Value == "-":
+		l.bad(&a.File, `expected the name of a file, got "-"`).hint("write {stdout: true}")
+	}
+}
+
+func (l *loader) validateAdmin(c *Config) {
+	if c.Admin == nil || !l.good(&c.Admin) {
+		return
+	}
+	// Where the file says nothing, the default is what is wrong with admin.
+	listen, at := c.Admin.Listen, any(&c.Admin)
+	if l.good(&c.Admin.Listen) {
+		at = &c.Admin.Listen
+	} else if !l.fine(&c.Admin.Listen) {
+		return
+	}
+	if problem := checkListen(listen); problem != "" {
+		l.bad(at, "%s", problem)
+		return
+	}
+	if host, _, _ := net.SplitHostPort(listen); !isLoopback(host) && !c.Admin.AllowRemote {
+		l.bad(at, "expected an address of this machine alone, as in 127.0.0.1:8081, got %s: other machines could read the metrics", quote(listen)).
+			hint("allow_remote: true lets them")
+		return
+	}
+	for i := range c.Listen {
+		public := &c.Listen[i]
+		if l.fine(&c.Listen) && l.fine(public) && checkListen(*public) == "" && collide(*public, listen) {
+			name := "the default of listen"
+			if p, ok := l.places[public]; ok {
+				name = p.path
+			}
+			l.bad(at, "expected an address other than those of listen, got %s: %s is %s", quote(listen), name, quote(*public))
+			return
+		}
+	}
+}
+
+// collide reports whether two addresses cannot both be listened on.
+func collide(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a)
+	hostB, portB, _ := net.SplitHostPort(b)
+	if portA != portB || portA == "0" {
+		return false
+	}
+	everything := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
+	name := func(host string) bool { return strings.EqualFold(host, "localhost") }
+	return strings.EqualFold(hostA, hostB) || everything(hostA) || everything(hostB) ||
+		name(hostA) && isLoopback(hostB) || name(hostB) && isLoopback(hostA)
+}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
@@ -37,9 +36,10 @@ func (s *service) close() {
 }
 
 // build is the composition root: it makes everything from a configuration and
-// hands it on by name. Nobody is called; the state directory is opened.
-func build(c *compiled, log *slog.Logger) (_ *service, err error) {
-	s := &service{}
+// hands it on by name. Nobody is called; the state directory is opened. What becomes
+// of requests is told to w, which outlives the service.
+func build(c *compiled, w *watch) (_ *service, err error) {
+	s, log := &service{}, w.log
 	defer func() {
 		if err != nil {
 			s.close()
@@ -83,7 +83,7 @@ func build(c *compiled, log *slog.Logger) (_ *service, err error) {
 	p, err := proxy.New(proxy.Config{
 		Table: table, Sessions: store, Tokens: tokens, Own: own, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
 		PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.Cookies(),
-		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: observer(log), Log: log,
+		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: w.observer(c), Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -237,22 +237,4 @@ func callbackPaths(cfg *config.Config) map[string]string {
 		}
 	}
 	return paths
-}
-
-// observer writes one log line for each request.
-func observer(log *slog.Logger) func(proxy.Event) {
-	return func(e proxy.Event) {
-		attrs := []slog.Attr{
-			slog.String("request_id", e.RequestID), slog.String("route", e.Route), slog.String("host", e.Host),
-			slog.String("method", e.Method), slog.String("path", e.Path), slog.String("client_ip", e.ClientIP),
-			slog.String("decision", e.Decision), slog.String("reason", string(e.Reason)), slog.String("policy", e.Policy),
-			slog.String("auth", e.Auth), slog.String("provider", e.Provider), slog.String("sub", e.Subject),
-			slog.Int("status", e.Status), slog.String("upstream", e.Upstream),
-			slog.Float64("duration_ms", float64(e.Duration)/float64(time.Millisecond)),
-		}
-		if e.Shadow != "" {
-			attrs = append(attrs, slog.String("shadow", e.Shadow), slog.String("shadow_policy", e.ShadowPolicy), slog.Bool("shadow_differs", e.ShadowDiffers))
-		}
-		log.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/rehearsal"
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/proxy"
+	"github.com/claimproxy/claimproxy/proxy/metrics"
 )
 
 // compiled is a configuration whose conditions have become rules. It is pure:
@@ -201,7 +202,7 @@ func (c *compiled) table() (*proxy.Table, error) {
 			upstreams[r.Upstream.Upstream] = u
 		}
 		route := proxy.Route{
-			Name: r.Hosts[0] + r.Path, Hosts: bracketed(r.Hosts), Path: r.Path, Methods: r.Methods,
+			Name: routeName(r), Hosts: bracketed(r.Hosts), Path: r.Path, Methods: r.Methods,
 			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
 			Upstream: u, ForwardToken: r.ForwardToken, Providers: r.Providers, PublicFrom: r.PublicFrom,
 			PassPreflight: r.CORSPreflight == config.CORSPreflightPass,
@@ -217,6 +218,21 @@ func (c *compiled) table() (*proxy.Table, error) {
 		routes[i] = route
 	}
 	return proxy.NewTable(routes)
+}
+
+// routeName is what a route is called in logs and metrics.
+func routeName(r *config.Route) string { return r.Hosts[0] + r.Path }
+
+// names are those that metrics are counted by.
+func (c *compiled) names() metrics.Names {
+	var n metrics.Names
+	for i := range c.config.Routes {
+		n.Routes = append(n.Routes, routeName(&c.config.Routes[i]))
+	}
+	for i := range c.config.Policies {
+		n.Policies = append(n.Policies, c.config.Policies[i].Name)
+	}
+	return n
 }
 
 // bracketed writes IPv6 addresses as they stand in a Host field (RFC 3986 section

@@ -20,17 +20,22 @@ import (
 	"github.com/claimproxy/claimproxy/proxy"
 )
 
-func newServe(stderr io.Writer) *cobra.Command {
+func newServe(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the proxy",
 		Long: `Run the proxy until SIGTERM or SIGINT. Requests that are under way then have
 shutdown_timeout to end; a second signal ends the program at once. A configuration
-with a fault is not run: the faults are printed and the exit code is 78.`,
+with a fault is not run: the faults are printed and the exit code is 78. SIGUSR1 opens
+the audit file again, for when it was renamed.`,
 		Args: noArguments,
 	}
 	path := configFlag(cmd)
+	auditFile := cmd.Flags().String("audit", "", "write each decision to this `file`, or to standard output for -,\nwhatever the configuration says")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("audit") && *auditFile == "" {
+			return usageError{errors.New("--audit names no file"), cmd.CommandPath()}
+		}
 		c, report := load(*path, config.Env{})
 		log := newLogger(stderr)
 		takeStandardLog(log)
@@ -47,11 +52,15 @@ with a fault is not run: the faults are printed and the exit code is 78.`,
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal finds nobody listening, and kills
-		listeners, err := listen(c.config, log)
-		if err != nil {
+		p := &process{watch: watch{log: log}, ready: func() {}}
+		if err := p.open(c.config, auditTo(*auditFile, c.config.Audit, stdout, log)); err != nil {
+			p.close()
 			return err
 		}
-		return serve(ctx, c, listeners, log, func() {})
+		// Whoever reads the logs may go away; the proxy does not end by that.
+		signal.Ignore(syscall.SIGPIPE)
+		defer onSignals(reopenSignals, p.watch.reopen)()
+		return serve(ctx, c, p)
 	}
 	return cmd
 }
@@ -89,11 +98,20 @@ func takeStandardLog(to *slog.Logger) {
 	stdlog.SetOutput(proxy.ErrorLog(to).Writer())
 }
 
-// serve runs a configuration on listeners, which it closes, until ctx ends; then it
-// drains. It calls ready once requests are answered.
-func serve(ctx context.Context, c *compiled, listeners []net.Listener, log *slog.Logger, ready func()) error {
-	defer closeAll(listeners)
-	s, err := build(c, log)
+// serve runs a configuration until ctx ends; then it drains, and closes the process.
+func serve(ctx context.Context, c *compiled, p *process) error {
+	defer p.close()
+	log := p.watch.log
+	failed := make(chan error, len(p.listeners)+1)
+	if p.admin != nil {
+		p.stand("it is starting")
+		go func() {
+			if err := p.admin.serve(); err != nil {
+				failed <- err
+			}
+		}()
+	}
+	s, err := build(c, &p.watch)
 	if err != nil {
 		return err
 	}
@@ -107,20 +125,25 @@ func serve(ctx context.Context, c *compiled, listeners []net.Listener, log *slog
 		// "OPTIONS *" is answered by the walk like everything else.
 		DisableGeneralOptionsHandler: true,
 	}
-	failed := make(chan error, len(listeners))
-	addrs := make([]net.Addr, len(listeners))
-	for i, l := range listeners {
+	addrs := make([]net.Addr, len(p.listeners))
+	for i, l := range p.listeners {
 		addrs[i] = l.Addr()
 		go func() { failed <- server.Serve(l) }()
 	}
-	log.Info("serving", "public_url", c.config.PublicURL.String(), "listen", fmt.Sprint(addrs), "version", buildLine())
-	ready()
+	attrs := []any{"public_url", c.config.PublicURL.String(), "listen", fmt.Sprint(addrs), "version", buildLine()}
+	if p.admin != nil {
+		attrs = append(attrs, "admin", p.admin.listener.Addr().String())
+	}
+	log.Info("serving", attrs...)
+	p.stand("")
+	p.ready()
 	select {
 	case err := <-failed:
 		server.Close()
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
+	p.stand("it is draining: the process was told to end")
 	log.Info("draining", "at_most", c.config.ShutdownTimeout.String())
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.ShutdownTimeout)
 	defer cancel()

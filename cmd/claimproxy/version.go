@@ -24,29 +24,44 @@ func newVersion(stdout io.Writer) *cobra.Command {
 	}
 }
 
-// buildLine names the build: the released version, else the module's, and the
-// commit it was made from.
-func buildLine() string {
-	v, revision, dirty := version, "", ""
+// thisBuild is the released version, else the module's, and the commit that the
+// program was made from.
+func thisBuild() buildInfo {
+	b := buildInfo{version: version, goVersion: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if v == "" {
-			v = info.Main.Version
+		if b.version == "" {
+			b.version = info.Main.Version
 		}
 		for _, s := range info.Settings {
 			switch {
 			case s.Key == "vcs.revision":
-				revision = s.Value[:min(len(s.Value), 12)]
-			case s.Key == "vcs.modified" && s.Value == "true":
-				dirty = ", modified"
+				b.revision = s.Value[:min(len(s.Value), 12)]
+			case s.Key == "vcs.modified":
+				b.modified = s.Value == "true"
 			}
 		}
 	}
-	if v == "" {
-		v = "(devel)"
+	if b.version == "" {
+		b.version = "(devel)"
 	}
-	line := fmt.Sprintf("claimproxy %s, %s %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	if revision != "" {
-		line += ", commit " + revision + dirty
+	return b
+}
+
+type buildInfo struct {
+	version, goVersion string
+	revision           string // of the commit, empty if it is not known
+	modified           bool   // the files were not those of the commit
+}
+
+// buildLine names the build.
+func buildLine() string {
+	b := thisBuild()
+	line := fmt.Sprintf("claimproxy %s, %s %s/%s", b.version, b.goVersion, runtime.GOOS, runtime.GOARCH)
+	if b.revision != "" {
+		line += ", commit " + b.revision
+		if b.modified {
+			line += ", modified"
+		}
 	}
 	return line
 }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/proxy"
+)
+
+// admin is what those who run claimproxy ask: is it there, does it serve, what has it
+// counted. It has a listener of its own and answers nothing else; no handler of it is
+// reachable from a public listener. It is closed last, so that it can be asked what is
+// the matter while everything else comes to its end.
+type admin struct {
+	listener net.Listener
+	server   *http.Server
+	metrics  http.Handler
+	ready    readiness
+}
+
+// listenAdmin opens the address of the admin listener. It answers nothing yet.
+func listenAdmin(c *config.Admin, metrics http.Handler, log *slog.Logger) (*admin, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("admin: %w", listenError(c.Listen, err))
+	}
+	a := &admin{listener: l, metrics: metrics}
+	a.server = &http.Server{
+		Handler:           a,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          proxy.ErrorLog(log),
+	}
+	return a, nil
+}
+
+// serve answers until close. It returns nil then, and else what went wrong.
+func (a *admin) serve() error {
+	if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin: %w", err)
+	}
+	return nil
+}
+
+// close lets answers that are under way end, for a moment.
+func (a *admin) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if a.server.Shutdown(ctx) != nil {
+		a.server.Close()
+	}
+	a.listener.Close() // which the server does not know if it never served
+}
+
+func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	switch r.URL.Path {
+	case "/healthz", "/readyz", "/metrics":
+	default:
+		http.Error(w, "There are /healthz, /readyz and /metrics here.", http.StatusNotFound)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "This can only be read.", http.StatusMethodNotAllowed)
+		return
+	}
+	switch r.URL.Path {
+	case "/metrics":
+		a.metrics.ServeHTTP(w, r)
+	case "/readyz":
+		a.ready.ServeHTTP(w, r)
+	default: // whoever gets this knows that the process runs
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, "ok\n")
+	}
+}
+
+// readiness is which parts of the process can do their work. A part that was never
+// mentioned is none; without any, nothing is ready.
+type readiness struct {
+	mu    sync.Mutex
+	parts map[string]standing
+}
+
+// standing is how it stands with a part. Why is what keeps it from its work, in words
+// for whoever is on call.
+type standing struct {
+	Ready bool   `json:"ready"`
+	Why   string `json:"why,omitempty"`
+}
+
+// set tells how it stands with a part. An empty why is good news.
+func (s *readiness) set(name, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts == nil {
+		s.parts = make(map[string]standing)
+	}
+	s.parts[name] = standing{Ready: why == "", Why: why}
+}
+
+func (s *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	answer := struct {
+		Ready bool                `json:"ready"`
+		Parts map[string]standing `json:"parts"`
+	}{Parts: map[string]standing{}}
+	s.mu.Lock()
+	answer.Ready = len(s.parts) > 0
+	for name, p := range s.parts {
+		answer.Parts[name] = p
+		answer.Ready = answer.Ready && p.Ready
+	}
+	s.mu.Unlock()
+	body, err := json.Marshal(answer)
+	if err != nil { // cannot be: these are strings and booleans
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if !answer.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = w.Write(append(body, '\n'))
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/proxy/audit"
+)
+
+// process is what a configuration runs in, and what is not made anew for another:
+// the listeners and those who watch.
+type process struct {
+	listeners []net.Listener
+	admin     *admin // nil: there is none
+	watch     watch
+	// ready is called once requests are answered.
+	ready func()
+}
+
+// open opens the audit log and the addresses. Whatever it returns, close closes what
+// was opened.
+func (p *process) open(c *config.Config, to *audit.Config) error {
+	var err error
+	if to != nil {
+		if p.watch.audit, err = audit.Open(*to); err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+	}
+	if c.Admin != nil {
+		p.watch.newMetrics()
+		if p.admin, err = listenAdmin(c.Admin, p.watch.metrics.Handler(p.watch.log), p.watch.log); err != nil {
+			return err
+		}
+	}
+	p.listeners, err = listen(c, p.watch.log)
+	return err
+}
+
+// close closes the admin listener last: until then it can be asked.
+func (p *process) close() {
+	closeAll(p.listeners)
+	p.watch.close()
+	if p.admin != nil {
+		p.admin.close()
+	}
+}
+
+// stand tells the admin listener how it stands with the proxy, empty for well.
+func (p *process) stand(why string) {
+	if p.admin != nil {
+		p.admin.ready.set("proxy", why)
+	}
+}
+
+// onSignals calls do for each of the signals, until the function that it returns is
+// called.
+func onSignals(signals []os.Signal, do func()) (stop func()) {
+	if len(signals) == 0 {
+		return func() {} // Notify without any would mean all
+	}
+	got, end, ended := make(chan os.Signal, 1), make(chan struct{}), make(chan struct{})
+	signal.Notify(got, signals...)
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-got:
+				do()
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(got)
+		close(end)
+		<-ended
+	}
+}

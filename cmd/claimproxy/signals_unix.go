@@ -1,0 +1,11 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// reopenSignals ask for the audit file to be opened again.
+var reopenSignals = []os.Signal{syscall.SIGUSR1}

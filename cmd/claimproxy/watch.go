@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/proxy"
+	"github.com/claimproxy/claimproxy/proxy/audit"
+	"github.com/claimproxy/claimproxy/proxy/metrics"
+)
+
+// auditPatience is how long the end of the program waits for a file, or for a reader
+// of standard output, to take the last lines of the audit log.
+const auditPatience = 5 * time.Second
+
+// watch is who is told what became of each request: the log, the audit log and the
+// metrics. It outlives configurations; each has an observer of its own.
+type watch struct {
+	log     *slog.Logger
+	audit   *audit.Log       // nil: decisions are not written down
+	metrics *metrics.Metrics // nil: nobody could read them
+}
+
+// auditTo is the configuration of the audit log, nil for none. The option --audit,
+// unless it is empty, goes before the file.
+func auditTo(option string, c *config.Audit, stdout io.Writer, log *slog.Logger) *audit.Config {
+	switch {
+	case option == "-":
+		return &audit.Config{Writer: stdout, Log: log}
+	case option != "":
+		return &audit.Config{File: option, Log: log}
+	case c == nil:
+		return nil
+	case c.Stdout:
+		return &audit.Config{Writer: stdout, Log: log}
+	}
+	return &audit.Config{File: c.File, Log: log}
+}
+
+// newMetrics makes the metrics of the process.
+func (w *watch) newMetrics() {
+	b := thisBuild()
+	c := metrics.Config{Version: b.version, Revision: b.revision, GoVersion: b.goVersion}
+	if w.audit != nil {
+		c.AuditLost = w.audit.Lost
+	}
+	w.metrics = metrics.New(c)
+}
+
+// observer tells everybody about the requests of one configuration.
+func (w *watch) observer(c *compiled) func(proxy.Event) {
+	observers := []func(proxy.Event){w.writeLog}
+	if w.audit != nil {
+		observers = append(observers, w.audit.Observe)
+	}
+	if w.metrics != nil {
+		observers = append(observers, w.metrics.Observer(c.names()).Observe)
+	}
+	return func(e proxy.Event) {
+		for _, observe := range observers {
+			observe(e)
+		}
+	}
+}
+
+// writeLog writes one line for each request.
+func (w *watch) writeLog(e proxy.Event) {
+	ctx := context.Background()
+	if !w.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", e.RequestID), slog.String("route", e.Route), slog.String("host", e.Host),
+		slog.String("method", e.Method), slog.String("path", e.Path), slog.String("client_ip", e.ClientIP),
+		slog.String("decision", e.Decision), slog.String("reason", string(e.Reason)), slog.String("policy", e.Policy),
+		slog.String("auth", e.Auth), slog.String("provider", e.Provider), slog.String("sub", e.Subject),
+		slog.Int("status", e.Status), slog.String("upstream", e.Upstream),
+		slog.Float64("duration_ms", float64(e.Duration)/float64(time.Millisecond)),
+	}
+	if e.Shadow != "" {
+		attrs = append(attrs, slog.String("shadow", e.Shadow), slog.String("shadow_policy", e.ShadowPolicy), slog.Bool("shadow_differs", e.ShadowDiffers))
+	}
+	w.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
+}
+
+// reopen opens the audit file again.
+func (w *watch) reopen() {
+	if w.audit == nil {
+		w.log.Info("there is no audit file to open again")
+		return
+	}
+	if err := w.audit.Reopen(); err != nil {
+		w.log.Error("the audit file cannot be opened again; the one that was open stays in use", "error", err)
+		return
+	}
+	w.log.Info("the audit file was opened again")
+}
+
+// close has the last lines written.
+func (w *watch) close() {
+	if w.audit == nil {
+		return
+	}
+	if err := w.audit.Close(auditPatience); err != nil {
+		w.log.Error("closing the audit log", "error", err)
+	}
+}

@@ -191,11 +191,25 @@ func TestADecisionAllocatesNextToNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
-	rule := mustRule(t, nil, text("email_verified is true and groups contains teams/a and acr is gold and not groups contains teams/b"))
-	for _, n := range []int{5, 500} {
-		caller := Caller{Claims: Index(map[string]any{"email_verified": true, "groups": manyGroups(n, "teams/a"), "acr": "gold"})}
-		if got := testing.AllocsPerRun(1000, func() { rule.Decide(caller) }); got > 2 {
-			t.Errorf("%d groups: got %v allocations, want at most 2", n, got)
+	set, faults := Compile([]Definition{{Name: "p", Require: text("groups contains teams/a"), Providers: []string{"kde"}}})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for _, condition := range []string{
+		"email_verified is true and groups contains teams/a and acr is gold and not groups contains teams/b",
+		"email_verified is true and policy p and auth_time within 1h and email matches /^.+@kde\\.org$/ and acr is present",
+	} {
+		rule := mustRule(t, set, text(condition))
+		for _, n := range []int{5, 500} {
+			caller := Caller{Now: time.Unix(1_700_000_000, 0), Claims: Index(map[string]any{
+				"email_verified": true, "groups": manyGroups(n, "teams/a"), "acr": "gold", "provider": "kde", "email": "jane@kde.org", "auth_time": 1_700_000_000,
+			})}
+			if rule.Decide(caller).Outcome != Allow {
+				t.Fatalf("%s: denied", rule)
+			}
+			if got := testing.AllocsPerRun(1000, func() { rule.Decide(caller) }); got > 2 {
+				t.Errorf("%s with %d groups: got %v allocations, want at most 2", rule, n, got)
+			}
 		}
 	}
 }

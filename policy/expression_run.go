@@ -63,20 +63,20 @@ var expressionFunctions = []struct {
 	signature any
 }{
 	{nameList, asList, new(func(any) []any)},
-	{nameMember, member, new(func(*evaluation, any, any) any)},
+	{nameMember, member, new(func(any, any) any)},
 	{nameOptional, memberIfAny, new(func(*evaluation, any, any) any)},
 	{nameRequest, known, new(func(any) string)},
-	{nameSlice, slice, new(func(*evaluation, any, any, any) any)},
-	{nameCompare, compare, new(func(*evaluation, string, any, any) bool)},
+	{nameSlice, slice, new(func(any, any, any) any)},
+	{nameCompare, compare, new(func(string, any, any) bool)},
 	{nameIn, isIn, new(func(*evaluation, any, any) bool)},
 	{nameAdd, add, new(func(*evaluation, any, any) any)},
-	{nameEnd, end, new(func(*evaluation, string, any) any)},
+	{nameEnd, end, new(func(string, any) any)},
 	{nameTaken, taken, new(func(*evaluation, string, int, any) any)},
 }
 
 // member is a member of an object or a list that has to be there.
 func member(params ...any) (any, error) {
-	v, err := memberOf(params[1], params[2])
+	v, err := memberOf(params[0], params[1])
 	if err == nil && v == nil {
 		return nil, errMissingClaim
 	}
@@ -128,25 +128,25 @@ func known(params ...any) (any, error) {
 
 // slice is a part of a list or of a text. What is beyond the end is missing.
 func slice(params ...any) (any, error) {
-	n, isList := listLen(params[1])
-	text, isText := params[1].(string)
+	n, isList := listLen(params[0])
+	text, isText := params[0].(string)
 	if isText {
 		n = len(text)
 	}
 	if !isList && !isText {
-		if params[1] == nil {
+		if params[0] == nil {
 			return nil, errMissingClaim
 		}
-		return nil, fmt.Errorf("%s has no slices", kindName(params[1]))
+		return nil, fmt.Errorf("%s has no slices", kindName(params[0]))
 	}
 	bounds := [2]int{0, n}
 	for i := range bounds {
-		if params[2+i] == nil {
+		if params[1+i] == nil {
 			continue
 		}
-		at, ok := params[2+i].(int)
+		at, ok := params[1+i].(int)
 		if !ok {
-			return nil, fmt.Errorf("%s is no bound of a slice", kindName(params[2+i]))
+			return nil, fmt.Errorf("%s is no bound of a slice", kindName(params[1+i]))
 		}
 		if at < 0 {
 			at += n
@@ -162,7 +162,7 @@ func slice(params ...any) (any, error) {
 	if isText {
 		return text[bounds[0]:bounds[1]], nil
 	}
-	return runtime.Slice(params[1], bounds[0], bounds[1]), nil
+	return runtime.Slice(params[0], bounds[0], bounds[1]), nil
 }
 
 // askedForNil follows an operator on one side of which nil is written.
@@ -170,7 +170,7 @@ const askedForNil = " nil"
 
 // compare is ==, !=, <, <=, > and >=.
 func compare(params ...any) (any, error) {
-	op, a, b := params[1].(string), params[2], params[3]
+	op, a, b := params[0].(string), params[1], params[2]
 	op, asked := strings.CutSuffix(op, askedForNil)
 	if a == nil && b == nil && !asked {
 		return nil, errMissingClaim // two absences have nothing in common
@@ -274,18 +274,18 @@ func add(params ...any) (any, error) {
 
 // end is first and last.
 func end(params ...any) (any, error) {
-	n, ok := listLen(params[2])
+	n, ok := listLen(params[1])
 	switch {
-	case params[2] == nil, ok && n == 0:
+	case params[1] == nil, ok && n == 0:
 		return nil, errMissingClaim
 	case !ok:
-		return nil, fmt.Errorf("%s is no list", kindName(params[2]))
+		return nil, fmt.Errorf("%s is no list", kindName(params[1]))
 	}
 	i := 0
-	if params[1] == "last" {
+	if params[0] == "last" {
 		i = n - 1
 	}
-	if v := listAt(params[2], i); v != nil {
+	if v := listAt(params[1], i); v != nil {
 		return v, nil
 	}
 	return nil, errMissingClaim

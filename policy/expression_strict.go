@@ -21,10 +21,10 @@ func (strictness) Visit(node *ast.Node) {
 		case n.Optional:
 			ours(node, nameOptional, thisRun(), n.Node, n.Property)
 		default:
-			ours(node, nameMember, thisRun(), n.Node, n.Property)
+			ours(node, nameMember, n.Node, n.Property)
 		}
 	case *ast.SliceNode:
-		ours(node, nameSlice, thisRun(), n.Node, orNil(n.From), orNil(n.To))
+		ours(node, nameSlice, n.Node, orNil(n.From), orNil(n.To))
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "==", "!=", "<", "<=", ">", ">=":
@@ -32,7 +32,7 @@ func (strictness) Visit(node *ast.Node) {
 			if isNil(n.Left) || isNil(n.Right) {
 				op += askedForNil
 			}
-			ours(node, nameCompare, thisRun(), word(op), n.Left, n.Right)
+			ours(node, nameCompare, word(op), n.Left, n.Right)
 		case "+":
 			ours(node, nameAdd, thisRun(), n.Left, n.Right)
 		case "in":
@@ -64,7 +64,7 @@ func builtin(node *ast.Node, n *ast.BuiltinNode) {
 	case "len":
 		arg(takenSized, workByte)
 	case "first", "last":
-		ours(node, nameEnd, thisRun(), word(n.Name), n.Arguments[0])
+		ours(node, nameEnd, word(n.Name), n.Arguments[0])
 	case "min", "max":
 		for i := range n.Arguments {
 			n.Arguments[i] = takenAs(takenNumbers, workNode, n.Arguments[i])

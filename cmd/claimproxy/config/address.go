@@ -167,3 +167,30 @@ func checkListen(address string) string {
 	}
 	return ""
 }
+
+// meantListen suggests an address to listen on for what lacks a part of it, or has too
+// many; "" for nothing.
+func meantListen(address string) string {
+	hostPort := address
+	if _, after, isURL := strings.Cut(address, "://"); isURL {
+		hostPort, _, _ = strings.Cut(after, "/")
+	}
+	host, port := hostPort, "8080"
+	if n, err := strconv.ParseUint(hostPort, 10, 16); err == nil {
+		host, port = "127.0.0.1", strconv.FormatUint(n, 10)
+	} else if i := strings.LastIndexByte(hostPort, ':'); i >= 0 && (strings.Count(hostPort, ":") == 1 || strings.HasSuffix(hostPort[:i], "]") || isAddress(hostPort[:i])) {
+		host, port = hostPort[:i], hostPort[i+1:]
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if host == "*" {
+		host = ""
+	}
+	meant := net.JoinHostPort(host, port)
+	if meant == address || checkListen(meant) != "" {
+		return ""
+	}
+	if hostPort == port {
+		return fmt.Sprintf("did you mean %s, or :%s for all addresses?", meant, port)
+	}
+	return "did you mean " + meant + "?"
+}

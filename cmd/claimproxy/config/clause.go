@@ -32,6 +32,9 @@ func (l *loader) clause(n *yaml.Node, to *policy.Clause, path string) bool {
 		l.fault(n, path, "expected %s, got %s", clauseExpected, l.describe(n))
 		return false
 	}
+	if l.template(n, path) {
+		return false
+	}
 	text := strings.Trim(n.Value, " \t\n")
 	if text == "" {
 		l.fault(n, path, "expected %s, got an empty string", clauseExpected)

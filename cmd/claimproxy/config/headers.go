@@ -3,11 +3,14 @@ package config
 import (
 	"fmt"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 // IdentityHeaders say which headers tell an application who is calling. They are set
@@ -74,6 +77,10 @@ var unfitHeaders = []string{
 	"Upgrade", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id",
 }
 
+// headerTemplate is a claim as proxies that fill in templates have it: {email},
+// $email, %{REMOTE_USER}.
+var headerTemplate = regexp.MustCompile(`[{}]|^[$%]`)
+
 func (h *IdentityHeaders) decode(l *loader, n *yaml.Node, path string) bool {
 	list := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
@@ -133,17 +140,23 @@ func (h *IdentityHeaders) header(l *loader, name string, key, val *yaml.Node, pa
 	case !isToken(name):
 		l.fault(key, path, "expected the name of a header, got %s", quote(name))
 		return
-	case slices.Contains(unfitHeaders, canonical):
-		l.fault(key, path, "the header %s cannot tell who is calling", name)
-		return
 	case strings.HasPrefix(canonical, "X-Claimproxy-"):
 		l.fault(key, path, "headers whose name begins with X-Claimproxy- are claimproxy's own")
+		return
+	case slices.Contains(unfitHeaders, canonical), proxy.CheckHeaderName(name) != nil: // which has the last word
+		f := l.fault(key, path, "the header %s cannot tell who is calling", name)
+		if canonical == "Authorization" {
+			f.hint("with forward_token: true the application sees the caller's bearer token there")
+		}
 		return
 	}
 	header := IdentityHeader{Name: name}
 	switch {
 	case isNull(val):
 		l.nothing(key, val, path, options{required: true})
+		return
+	case templateOf(val) != "", isText(val) && headerTemplate.MatchString(val.Value):
+		l.fault(val, path, "there are no templates: write the claim's name, as in preferred_username")
 		return
 	case val.Kind == yaml.MappingNode:
 		if !header.cases(l, val, path) {
@@ -168,8 +181,9 @@ func (h *IdentityHeader) cases(l *loader, n *yaml.Node, path string) bool {
 			l.nothing(key, val, path, options{required: true})
 		case !isText(val):
 			l.fault(val, path, "expected a string, got %s", l.describe(val)).hint("%s", quoteHint(val))
-		case !isHeaderValue(val.Value):
-			l.fault(val, path, "expected a value for a header, without control characters and outer blanks, got %s", quote(val.Value))
+		case l.template(val, path):
+		case !isHeaderValue(val.Value), proxy.CheckHeaderValue(val.Value) != nil:
+			l.fault(val, path, "expected a value for a header, without control characters, commas and outer blanks, got %s", quote(val.Value))
 		case name == elseKey:
 			h.Else = val.Value
 		default:

@@ -218,7 +218,7 @@ claimproxy.yaml:1:11: include[0]: the included file cannot be read: open etc/cla
 			"conf.d/b.yaml":   "routes: 5\n",
 			"conf.d/c.yaml":   "# nothing\n",
 		}, `
-claimproxy.yaml:4:9: listen: expected host:port, as in 127.0.0.1:8080, got "x"
+claimproxy.yaml:4:9: listen: expected host:port, as in 127.0.0.1:8080, got "x" (did you mean x:8080?)
     4 | listen: x
       |         ^
 conf.d/a.yaml:1:11: what this bracket opens is not closed, or holds something that must be quoted

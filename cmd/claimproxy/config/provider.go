@@ -182,6 +182,7 @@ func (a *AuthorizeParams) decode(l *loader, n *yaml.Node, path string) bool {
 			l.nothing(key, val, path, options{required: true})
 		case !isText(val):
 			l.fault(val, path, "expected a string, got %s", l.describe(val)).hint("%s", quoteHint(val))
+		case l.template(val, path):
 		case name == "prompt" && strings.Contains(val.Value, "none"):
 			l.fault(val, path, "with prompt=none the provider never shows its sign-in page, and nobody could sign in")
 		default:

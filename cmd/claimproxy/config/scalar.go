@@ -2,13 +2,10 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -86,51 +83,6 @@ func (l *loader) boolean(n *yaml.Node, v reflect.Value, path string) bool {
 		f.hint("did you mean false?")
 	}
 	return false
-}
-
-const durationExpected = "a duration such as 90s, 15m, 8h, 7d or 1h30m, from 1s up"
-
-var (
-	durationPattern = regexp.MustCompile(`^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$`)
-	durationUnits   = []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second}
-)
-
-// duration decodes a number with a unit, or several from the largest down.
-func (l *loader) duration(n *yaml.Node, to *time.Duration, path string) bool {
-	if !isText(n) {
-		f := l.fault(n, path, "expected %s, got %s", durationExpected, l.describe(n))
-		if n.Tag == "!!int" {
-			f.hint("say the unit: %ss, %sm or %sh", n.Value, n.Value, n.Value)
-		}
-		return false
-	}
-	m := durationPattern.FindStringSubmatch(n.Value)
-	if m == nil || n.Value == "" {
-		f := l.fault(n, path, "expected %s, got %s", durationExpected, quote(n.Value))
-		if short := strings.NewReplacer(" ", "", "seconds", "s", "second", "s", "secs", "s", "sec", "s", "minutes", "m", "minute", "m", "mins", "m", "min", "m",
-			"hours", "h", "hour", "h", "days", "d", "day", "d").Replace(strings.ToLower(n.Value)); short != n.Value && short != "" && durationPattern.MatchString(short) {
-			f.hint("did you mean %s?", short)
-		}
-		return false
-	}
-	var sum time.Duration
-	for i, unit := range durationUnits {
-		if m[i+1] == "" {
-			continue
-		}
-		k, err := strconv.ParseInt(m[i+1], 10, 64)
-		if err != nil || k > int64((math.MaxInt64-sum)/unit) {
-			l.fault(n, path, "expected a duration below 292 years, got %s", quote(n.Value))
-			return false
-		}
-		sum += time.Duration(k) * unit
-	}
-	if sum < time.Second {
-		l.fault(n, path, "expected a duration from 1s up, got %s", quote(n.Value))
-		return false
-	}
-	*to = sum
-	return true
 }
 
 // mismatch reports a value of the wrong kind.

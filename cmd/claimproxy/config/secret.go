@@ -78,11 +78,21 @@ const secretExpected = "{file: PATH}, {env: NAME}, {credential: NAME} or a strin
 // secretSources are the keys of a secret that is not in the file.
 var secretSources = []string{"file", "env", "credential"}
 
+// otherSources are words for secretSources, as foldKey has them. What else stands as
+// the key of a secret may be the secret.
+var otherSources = map[string]string{
+	"path": "file", "filename": "file", "filepath": "file", "fromfile": "file", "secretfile": "file", "valuefile": "file",
+	"environment": "env", "variable": "env", "var": "env", "envvar": "env", "fromenv": "env", "valuefrom": "env",
+	"systemd": "credential", "cred": "credential", "creds": "credential", "loadcredential": "credential",
+}
+
 // decode reads a secret from where the file says. None of its messages holds
 // anything that stands in the file in the place of a secret, not even a key.
 func (s *Secret) decode(l *loader, n *yaml.Node, path string) bool {
 	l.source(n).hideSecret(n)
 	switch {
+	case l.templateSecret(n, path):
+		return false
 	case isText(n):
 		text := strings.TrimSuffix(n.Value, "\n")
 		if text == "" {
@@ -112,6 +122,8 @@ func (s *Secret) decode(l *loader, n *yaml.Node, path string) bool {
 	if source == "" {
 		f := l.fault(key, path, "expected %s, got a mapping with another key", secretExpected)
 		if c := closest(key.Value, secretSources); c != "" {
+			f.hint("did you mean %s?", c)
+		} else if c := otherSources[foldKey(key.Value)]; c != "" {
 			f.hint("did you mean %s?", c)
 		}
 		return false

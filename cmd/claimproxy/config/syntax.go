@@ -204,6 +204,9 @@ func explainSyntax(text string, err error) (column int, what string) {
 		return at(m[1] - 1), fmt.Sprintf("a value that begins with %q must be quoted", text[m[1]-1:m[1]])
 	}
 	if m := flowStart.FindStringIndex(text); m != nil && strings.Contains(said, "',' or") {
+		if t := templatePattern.FindStringIndex(text); t != nil {
+			return at(t[0]), "`" + templateIn(text) + "` is not replaced here: write the value itself, or {env: NAME} for a secret"
+		}
 		if b := bracketsOf.FindStringIndex(text); b != nil {
 			return at(b[1] - 1), "inside {} or [] this bracket ends the condition: quote the condition"
 		}

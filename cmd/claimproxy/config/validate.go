@@ -5,9 +5,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -65,7 +63,7 @@ func (l *loader) validateTop(c *Config) {
 		for i := range c.Listen {
 			if at := &c.Listen[i]; l.good(at) {
 				if problem := checkListen(*at); problem != "" {
-					l.bad(at, "%s", problem)
+					l.bad(at, "%s", problem).hint("%s", meantListen(*at))
 				} else if slices.Contains(c.Listen[:i], *at) {
 					l.bad(at, "%s stands here twice", quote(*at))
 				}
@@ -157,6 +155,11 @@ func (l *loader) checkFixedPath(at any, p, example string) bool {
 	}
 	problem, _ := checkPath(p)
 	switch {
+	case strings.Contains(p, "://"):
+		problem, suggestion = "expected a path, got "+quote(p)+": its host is that of public_url", ""
+		if u, err := url.Parse(p); err == nil && len(u.Path) > 1 {
+			suggestion = path.Clean(u.Path)
+		}
 	case p == "/" || p == "":
 		problem = "expected a path below /, got " + quote(p)
 	case problem == "" && strings.HasSuffix(p, "/"):
@@ -182,19 +185,4 @@ func (l *loader) notEmpty(at any, length int, what string) bool {
 		l.bad(at, "expected at least one %s, got an empty list", what)
 	}
 	return length > 0
-}
-
-// formatDuration writes a duration as the file does.
-func formatDuration(d time.Duration) string {
-	if d < time.Second {
-		return d.String()
-	}
-	text := ""
-	for i, unit := range durationUnits {
-		if n := d / unit; n > 0 {
-			text += strconv.FormatInt(int64(n), 10) + "dhms"[i:i+1]
-		}
-		d %= unit
-	}
-	return text
 }

@@ -34,7 +34,7 @@ func (l *loader) validateProviders(c *Config) {
 				l.unique(&p.ID, p.ID, ids, "the id")
 			}
 		}
-		if l.good(&p.Issuer) && l.checkURL(&p.Issuer, p.Issuer, issuerRule) {
+		if l.good(&p.Issuer) && l.checkIssuer(p) && l.checkURL(&p.Issuer, p.Issuer, issuerRule) {
 			// Which provider a token is from is told by its issuer.
 			if first, ok := issuers[p.Issuer]; ok {
 				l.bad(&p.Issuer, "the provider in line %d has this issuer already", first).hint("list further client ids under its clients")
@@ -56,6 +56,19 @@ func (l *loader) validateProviders(c *Config) {
 		l.validateClients(p)
 		l.validateBearer(&p.Bearer)
 	}
+}
+
+// checkIssuer reports the address of a discovery document in the place of the issuer,
+// below which it is found (OpenID Connect Discovery section 4).
+func (l *loader) checkIssuer(p *Provider) bool {
+	before, document, found := strings.Cut(p.Issuer, "/.well-known/")
+	if found {
+		f := l.bad(&p.Issuer, "the issuer is what stands before /.well-known/")
+		if problem, _ := issuerRule.check(before); problem == "" && !strings.Contains(document, "/") {
+			f.hint("did you mean %s?", before)
+		}
+	}
+	return !found
 }
 
 // validateProviderNames checks the ids of providers that a policy or a route names,

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -92,26 +91,12 @@ func bareHost(s string) string {
 }
 
 func (l *loader) validateRoutePath(c *Config, r *Route) {
-	problem, suggestion := checkPath(r.Path)
-	if problem == "" {
-		for segment := range strings.SplitSeq(r.Path, "/") {
-			if segment != "*" && strings.Contains(segment, "*") {
-				problem = fmt.Sprintf("expected a path, got %s: `*` stands for one whole segment", quote(r.Path))
-				if before, found := strings.CutSuffix(r.Path, "*"); found && !strings.Contains(before, "*") {
-					suggestion = before + "/"
-				}
-				break
-			}
-		}
-	}
+	problem, hint := checkRoutePath(r.Path)
 	if err := proxy.CheckPath(r.Path); problem == "" && err != nil {
 		problem = err.Error() // the last word is that of the package that compares
 	}
 	if problem != "" {
-		f := l.bad(&r.Path, "%s", problem)
-		if again, _ := checkPath(suggestion); suggestion != "" && again == "" {
-			f.hint("did you mean %s?", suggestion)
-		}
+		l.bad(&r.Path, "%s", problem).hint("%s", hint)
 		return
 	}
 	for _, own := range []string{c.Endpoints, wellKnown} {
@@ -147,6 +132,10 @@ func (l *loader) validateMethods(methods []string) {
 // checkMethod says what is wrong with a method, "" for nothing.
 func checkMethod(method string) (problem, hint string) {
 	switch upper := strings.ToUpper(method); {
+	case upper == "*" || upper == "ALL" || upper == "ANY":
+		return "expected a method, got " + quote(method), "a route without methods takes all of them"
+	case len(methodsIn(method)) > 1:
+		return "expected a method, got " + quote(method), "did you mean [" + strings.Join(methodsIn(method), ", ") + "]?"
 	case !isToken(method) || strings.Contains(method, "*"):
 		return "expected a method, got " + quote(method), ""
 	case upper == "CONNECT" || upper == "TRACE":
@@ -156,6 +145,18 @@ func checkMethod(method string) (problem, hint string) {
 	}
 	return "", ""
 }
+
+// methodsIn are several methods in one text, nil when it is something else.
+func methodsIn(text string) []string {
+	words := strings.FieldsFunc(strings.ToUpper(text), func(r rune) bool { return strings.ContainsRune(" ,|/;", r) })
+	if slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(knownMethods, w) }) {
+		return nil
+	}
+	return words
+}
+
+// knownMethods are those of RFC 9110 section 9 and RFC 5789 that can be let in.
+var knownMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 // validateTarget checks where a route leads.
 func (l *loader) validateTarget(c *Config, r *Route) {

@@ -24,12 +24,18 @@ func (l *loader) clause(n *yaml.Node, to *policy.Clause, path string) bool {
 	l.conditions[to.At] = place{node: n, at: to.At, path: path}
 	switch {
 	case n.Kind == yaml.SequenceNode:
-		l.fault(n, path, "expected %s, got a list: say all: or any: in front of it", clauseExpected)
+		f := l.fault(n, path, "expected %s, got a list: say all: or any: in front of it", clauseExpected)
+		if meant := meantClauses(n); meant != "" {
+			f.hint("write %s", meant)
+		}
 		return false
 	case n.Kind == yaml.MappingNode:
 		return l.block(n, to, path)
 	case !isText(n):
-		l.fault(n, path, "expected %s, got %s", clauseExpected, l.describe(n))
+		f := l.fault(n, path, "expected %s, got %s", clauseExpected, l.describe(n))
+		if n.Tag == "!!bool" && lastKey(path) == "allow" {
+			f.hint("public is everybody, signed-in is whoever is known, nobody is no one")
+		}
 		return false
 	}
 	if l.template(n, path) {

@@ -47,7 +47,7 @@ var foreignDecoders = map[reflect.Type]func(l *loader, n *yaml.Node, v reflect.V
 // the elements of a list or a mapping are the elements' own.
 func (l *loader) value(n *yaml.Node, v reflect.Value, path string, opt options) bool {
 	n = follow(n)
-	ok := !(replaceable(v.Type()) && l.template(n, path)) && l.decode(n, v, path, opt)
+	ok := !l.glued(n, path) && !(replaceable(v.Type()) && l.template(n, path)) && l.decode(n, v, path, opt)
 	l.note(v.Addr().Interface(), n, path, !ok)
 	return ok
 }
@@ -81,7 +81,12 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, opt options)
 // structure decodes a mapping whose keys are the fields of a struct.
 func (l *loader) structure(n *yaml.Node, v reflect.Value, path string) bool {
 	if n.Kind != yaml.MappingNode {
-		return l.mismatch(n, path, "a mapping")
+		if from, to, ok := gluedIn(n.Value); isText(n) && ok { // it may be a secret
+			l.fault(n, path, "expected a mapping, got a text").hint("a space is missing after `%s`", n.Value[from:to])
+		} else {
+			l.mismatch(n, path, "a mapping")
+		}
+		return false
 	}
 	fields := fieldsOf(v.Type())
 	seen := make(map[string]bool)
@@ -147,6 +152,8 @@ func (l *loader) list(n *yaml.Node, v reflect.Value, path string, opt options) b
 			f := l.fault(n, path, "expected a list, got %s", l.describe(n))
 			if words := strings.FieldsFunc(n.Value, func(r rune) bool { return r == ' ' || r == ',' }); isText(n) && v.Type().Elem().Kind() == reflect.String && len(words) > 0 {
 				f.hint("write [%s]", strings.Join(words, ", "))
+			} else if example := listExample(n, v.Type().Elem()); example != "" {
+				f.hint("begin each entry with \"- \", as in `- %s`", example)
 			}
 			return false
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -55,7 +56,11 @@ func Load(name string, env Env) (*Config, *Report) {
 	data, err := env.ReadFile(name)
 	if err != nil {
 		r := &Report{}
-		r.Add(policy.Position{File: name}, "", fmt.Sprintf("the configuration file cannot be read: %v", err))
+		f := Fault{At: policy.Position{File: name}, Message: fmt.Sprintf("the configuration file cannot be read: %v", err), Length: 1}
+		if errors.Is(err, fs.ErrNotExist) {
+			f.Hint = "name it with --config FILE; config.example.yaml shows every key"
+		}
+		r.add(&r.Errors, f)
 		return nil, r
 	}
 	return Parse(name, data, env)

@@ -34,7 +34,8 @@ func TestLoadReadsTheRealFiles(t *testing.T) {
 func TestLoadSaysThatTheFileIsNotThere(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "claimproxy.yaml")
 	c, r := Load(name, Env{})
-	if got := rendered(t, r); c != nil || !strings.HasPrefix(got, name+": the configuration file cannot be read: ") {
+	if got := rendered(t, r); c != nil || !strings.HasPrefix(got, name+": the configuration file cannot be read: ") ||
+		!strings.Contains(got, " (name it with --config FILE; config.example.yaml shows every key)\n") {
 		t.Errorf("got %v and %q", c, got)
 	}
 }

@@ -126,6 +126,24 @@ func (f *Fault) hint(format string, args ...any) {
 	f.Hint = fmt.Sprintf(format, args...)
 }
 
+// keyOf is the key of that name in the mapping of a value, given by its address; the
+// mapping itself when it has none.
+func (l *loader) keyOf(value any, name string) *yaml.Node {
+	n := l.places[value].node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := follow(n.Content[i]); n.Kind == yaml.MappingNode && key.Value == name {
+			return key
+		}
+	}
+	return n
+}
+
+// at lets a fault point at another node.
+func (f *Fault) at(l *loader, n *yaml.Node) *Fault {
+	f.At, f.Length = l.position(n), l.length(n)
+	return f
+}
+
 // length is how many characters of its line a node takes, as far as that is plain
 // to see.
 func (l *loader) length(n *yaml.Node) int {

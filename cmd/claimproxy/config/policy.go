@@ -75,7 +75,7 @@ func (p *Policy) decode(l *loader, n *yaml.Node, path string) bool {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if key := follow(n.Content[i]); slices.Contains(blockWords, key.Value) {
-			l.fault(key, path, "%s stands below require:", key.Value)
+			l.fault(key, path, "%s belongs below require:", key.Value)
 			return false
 		} else if strings.ContainsAny(key.Value, " \t") {
 			return l.into(&p.Require, n, path) // which knows the sentence for an unquoted `: `

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,6 +105,18 @@ type Client struct {
 	// Introspect says whether introspection may be asked with this client's
 	// credentials. The default is true.
 	Introspect bool `yaml:"introspect"`
+}
+
+func (c *Client) decode(l *loader, n *yaml.Node, path string) bool {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		id := n.Value
+		if !isText(n) {
+			id = strconv.Quote(id)
+		}
+		l.fault(n, path, "expected a mapping, got %s", l.describe(n)).hint("write {client_id: %s}", id)
+		return false
+	}
+	return l.structureInto(c, n, path)
 }
 
 // Bearer says which bearer tokens of a provider are accepted.

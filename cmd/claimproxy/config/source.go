@@ -104,8 +104,9 @@ func splitLines(text string) []string {
 }
 
 var (
-	// keyPattern finds what may be a key: in a block, in {} and behind a dash.
-	keyPattern = regexp.MustCompile(`"[^"]*"\s*:|'[^']*'\s*:|[\pL\pN_.-]+\s*:(?:\s|$)`)
+	// keyPattern finds what may be a key: in a block, in {} and behind a dash, also where
+	// the blank behind the colon was forgotten.
+	keyPattern = regexp.MustCompile(`"[^"]*"\s*:|'[^']*'\s*:|[\pL\pN_.-]+\s*:`)
 	// referencePattern is a secret that is not in the file and may be shown.
 	referencePattern = regexp.MustCompile(`^\s*\{\s*(?:file|env|credential)\s*:\s*[^,{}\[\]]*\}`)
 	// referenceLine is the same thing over several lines.

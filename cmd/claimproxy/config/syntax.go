@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -117,8 +118,14 @@ func (l *reading) readable(data []byte) bool {
 // often the first of the block around the fault, so the place is searched here:
 // it is the line after the longest beginning of the file that is good YAML.
 func (l *reading) syntaxFault(data []byte, err error) {
+	if l.conflict() {
+		return
+	}
 	n := longestGood(l.src.lines) + 1
 	if l.tabs(n) {
+		return
+	}
+	if l.gluedBefore(n) {
 		return
 	}
 	text := ""
@@ -129,6 +136,17 @@ func (l *reading) syntaxFault(data []byte, err error) {
 	}
 	column, what := explainSyntax(text, err)
 	l.fileFault(n, column, what)
+}
+
+// conflict reports the first of several versions that a merge left in the file.
+func (l *reading) conflict() bool {
+	begin := slices.IndexFunc(l.src.lines, func(s string) bool { return strings.HasPrefix(s, "<<<<<<<") })
+	end := slices.IndexFunc(l.src.lines, func(s string) bool { return strings.HasPrefix(s, ">>>>>>>") })
+	if begin < 0 || end < begin {
+		return false
+	}
+	l.fileFault(begin+1, 1, "a git conflict that was not resolved begins here")
+	return true
 }
 
 // tabs reports every line from the first faulty one on that a tab indents, provided

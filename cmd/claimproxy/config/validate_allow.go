@@ -11,7 +11,7 @@ import (
 func (l *loader) validateAllow(r *Route) {
 	switch allow, rules := l.set(&r.Allow), l.set(&r.Rules); {
 	case allow && rules:
-		l.bad(&r.Rules, "a route has either allow or rules, and this one has both")
+		l.bad(&r.Rules, "a route has either allow or rules, and this one has both").at(l, l.keyOf(r, "rules"))
 	case !allow && !rules:
 		p := l.places[r]
 		l.fault(p.node, p.path, "expected allow or rules: nothing says who may").hint("for everybody, unknown people too, say allow: public")

@@ -153,7 +153,8 @@ func (r *Rule) decide(c *Caller) Decision {
 	case granted:
 		d.Outcome, d.Reason = Allow, ReasonPolicy
 	default:
-		d.Reason, d.Needs = r.tree.explain(c)
+		who := *c // only here does the caller leave the stack
+		d.Reason, d.Needs = r.tree.explain(&who)
 	}
 	return d
 }

@@ -39,10 +39,11 @@ import (
 //
 // Absence is asked for in so many words: claims?.x is nil when x is missing, and
 // speaks for its own step alone, so that claims?.x.y wants y; "x" in claims asks
-// whether x is there at all. Two absences equal each other only where nil is written. What absence then means, the expression itself has to
-// say: claims?.banned != true grants those of whom nothing is said. A not around the
-// whole expression, in a block or before a policy's name, never does: where an
-// absence was met and the answer is false, there is no answer (missing).
+// whether x is there at all. Two absences equal each other only where nil is
+// written. What absence then means, the expression itself has to say:
+// claims?.banned != true grants those of whom nothing is said. A not around the whole
+// expression, in a block or before a policy's name, never does: where an absence was
+// met and the answer is false, there is no answer (missing).
 //
 // Only what is evaluated counts: the right side of "or" does not when the left side
 // holds.

@@ -127,6 +127,9 @@ func (p *Proxy) ruled(rule *policy.Rule, q *Question, id *session.Identity) Verd
 		return Verdict{Outcome: BadRequest, Reason: ReasonBadTarget, Sentence: sentenceTwice}
 	}
 	v := Verdict{Reason: Reason(d.Reason), Identity: id, Caller: c, Decision: d, Cause: d.Err}
+	if d.Shadow != nil && d.Shadow.Err != nil {
+		p.log.Error("a shadow could not be evaluated", "policy", d.Shadow.Policy, "error", d.Shadow.Err)
+	}
 	switch d.Outcome {
 	case policy.Allow:
 		v.Outcome = Allow

@@ -47,7 +47,7 @@ var foreignDecoders = map[reflect.Type]func(l *loader, n *yaml.Node, v reflect.V
 // the elements of a list or a mapping are the elements' own.
 func (l *loader) value(n *yaml.Node, v reflect.Value, path string, opt options) bool {
 	n = follow(n)
-	ok := !l.glued(n, path) && !(replaceable(v.Type()) && l.template(n, path)) && l.decode(n, v, path, opt)
+	ok := !(replaceable(v.Type()) && l.template(n, path)) && l.decode(n, v, path, opt)
 	l.note(v.Addr().Interface(), n, path, !ok)
 	return ok
 }

@@ -4,12 +4,10 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
-
-	"gopkg.in/yaml.v3"
 )
 
-// A key needs a blank behind its colon. Without one YAML takes both for a text, which
-// goes on over the lines below, or has the next line not fit.
+// A key needs a blank behind its colon. Without one YAML takes both for a text, and the
+// fault for one of the next line.
 
 // gluedKey is the key in the first group, and its value at once.
 var gluedKey = regexp.MustCompile(`^\s*(?:- +)*([a-z_]+:)[^\s:]`)
@@ -45,28 +43,4 @@ func (l *reading) gluedBefore(n int) bool {
 func isBlankLine(line string) bool {
 	text := strings.TrimSpace(line)
 	return text == "" || text[0] == '#'
-}
-
-// glued reports one that YAML has made a part of a text without quotes, and says
-// whether it did.
-func (l *loader) glued(n *yaml.Node, path string) bool {
-	if !isText(n) || n.Style != 0 || !strings.Contains(n.Value, " ") {
-		return false
-	}
-	src := l.source(n)
-	if strings.HasPrefix(src.from(n.Line, n.Column), n.Value) {
-		return false // all in one line
-	}
-	for line := n.Line + 1; line <= len(src.lines); line++ {
-		text := strings.TrimSpace(src.from(line, 1))
-		if text == "" || !strings.Contains(n.Value, text) {
-			return false
-		}
-		if from, to, ok := gluedIn(src.from(line, 1)); ok {
-			f := l.fault(n, path, "a space is missing after `%s`", src.from(line, 1)[from:to])
-			f.At.Line, f.At.Column, f.Length = line, utf8.RuneCountInString(src.from(line, 1)[:from])+1, to-from
-			return true
-		}
-	}
-	return false
 }

@@ -101,6 +101,8 @@ type loader struct {
 	// conditions knows conditions, and names of policies, by where their text
 	// begins: package policy tells its faults by that.
 	conditions map[policy.Position]place
+	// policies are those that could be read; nil as long as none could.
+	policies *policy.Set
 	// policyNames are the names of policies outside conditions.
 	policyNames []policyName
 	// claimedProviders are the ids of providers in the claims of people and tests.

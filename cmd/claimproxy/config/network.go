@@ -87,6 +87,8 @@ func (l *loader) validatePublicFrom(r *Route) {
 			l.bad(at, "expected %s, got %s, which is all addresses", networkExpected, quote(at.String())).hint("if everybody may, say allow: public")
 		case slices.Contains(r.PublicFrom[:i], *at):
 			l.bad(at, "the network %s stands here twice", at)
+		default:
+			l.warnLoopback(at)
 		}
 	}
 }

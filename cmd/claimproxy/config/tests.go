@@ -25,8 +25,9 @@ type Test struct {
 	From netip.Addr `yaml:"from"`
 	// Expect is what has to be decided: "allow", "deny", "sign-in" or "not-found".
 	Expect Expectation `yaml:"expect,required"`
-	// Because is what a refusal has to name as missing, in the words of a condition. It
-	// is optional.
+	// Because is why: what a refusal has to name as missing, in the words of a condition,
+	// the name of the policy that decides, or a reason word such as no-credentials. It is
+	// optional.
 	Because string `yaml:"because"`
 }
 

@@ -123,15 +123,22 @@ func (p *Policy) looksAtProvider() (looks bool) {
 
 // eachText visits the conditions and expressions of a clause.
 func eachText(clause *policy.Clause, visit func(string)) {
+	eachClause(clause, func(c *policy.Clause) {
+		visit(c.Text)
+		visit(c.Expr)
+	})
+}
+
+// eachClause visits a clause, which may be nil, and all that are in it.
+func eachClause(clause *policy.Clause, visit func(*policy.Clause)) {
 	if clause == nil {
 		return
 	}
-	visit(clause.Text)
-	visit(clause.Expr)
+	visit(clause)
 	for _, list := range [][]policy.Clause{clause.All, clause.Any} {
 		for i := range list {
-			eachText(&list[i], visit)
+			eachClause(&list[i], visit)
 		}
 	}
-	eachText(clause.Not, visit)
+	eachClause(clause.Not, visit)
 }

@@ -32,6 +32,8 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 	if len(l.errors) == 0 { // a fault may be why something is not used
 		l.warnUnused(c)
 		l.warnProviders(c)
+		l.warnParted(c)
+		l.warnClaims(c)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // validateConditions has package policy read every condition, so that their faults
-// are told together with all others. What it compiles is thrown away; building is
-// another's work.
+// are told together with all others. What it compiles is for further sentences alone;
+// building is another's work.
 func (l *loader) validateConditions(c *Config) {
 	var names []string
 	var defs []policy.Definition
@@ -34,6 +34,7 @@ func (l *loader) validateConditions(c *Config) {
 		defs = append(defs, def)
 	}
 	set, faults := policy.Compile(defs)
+	l.policies = set
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		for _, clause := range append(r.clauses(), r.shadows()...) {

@@ -14,6 +14,7 @@ func (l *loader) validateTests(c *Config) {
 			continue
 		}
 		l.validateCaller(t, people)
+		l.validateBecause(t)
 		if l.good(&t.Requests) && l.notEmpty(&t.Requests, len(t.Requests), "request") {
 			for j := range t.Requests {
 				if r := &t.Requests[j]; l.good(r) {

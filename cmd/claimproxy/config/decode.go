@@ -90,24 +90,27 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string) bool {
 	}
 	fields := fieldsOf(v.Type())
 	seen := make(map[string]bool)
-	l.eachKey(n, path, func(name string, key, val *yaml.Node, path string) {
+	l.eachKey(n, path, func(name string, key, val *yaml.Node, below string) {
 		seen[name] = true
 		f := fields.byName[name]
 		if f == nil {
-			if meant := l.unknownKey(key, path, name, fields); meant != nil && !seen[meant.name] {
+			if l.splitValue(key, val, path) {
+				return
+			}
+			if meant := l.unknownKey(key, below, name, fields); meant != nil && !seen[meant.name] {
 				// It is not missing as well.
 				seen[meant.name] = true
-				l.note(v.Field(meant.index).Addr().Interface(), key, path, true)
+				l.note(v.Field(meant.index).Addr().Interface(), key, below, true)
 			}
 			return
 		}
 		field := v.Field(f.index)
 		if isNull(follow(val)) {
-			l.nothing(key, val, path, f.options)
-			l.note(field.Addr().Interface(), key, path, true)
+			l.nothing(key, val, below, f.options)
+			l.note(field.Addr().Interface(), key, below, true)
 			return
 		}
-		l.value(val, field, path, f.options)
+		l.value(val, field, below, f.options)
 	})
 	for _, f := range fields.inOrder {
 		if f.required && !seen[f.name] {

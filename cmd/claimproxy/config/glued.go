@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
 )
 
 // A key needs a blank behind its colon. Without one YAML takes both for a text, and the
@@ -43,4 +45,23 @@ func (l *reading) gluedBefore(n int) bool {
 func isBlankLine(line string) bool {
 	text := strings.TrimSpace(line)
 	return text == "" || text[0] == '#'
+}
+
+// splitValue reports a key inside {} that has neither colon nor value, and says whether
+// it was one. In {methods: get, post} it is the rest of a value, in {path:/} the blank
+// is missing. Either may be of a secret, so that the key is not repeated.
+func (l *loader) splitValue(key, val *yaml.Node, path string) bool {
+	if !isNull(val) || val.Value != "" || strings.HasSuffix(key.Value, ":") {
+		return false
+	}
+	rest := strings.TrimLeft(l.source(key).from(key.Line, key.Column+l.length(key)), " \t")
+	if !strings.HasPrefix(rest, ",") && !strings.HasPrefix(rest, "}") {
+		return false
+	}
+	if from, to, ok := gluedIn(key.Value); ok {
+		l.fault(key, path, "a space is missing after `%s`", key.Value[from:to])
+	} else {
+		l.fault(key, path, "inside {} a comma ends a value, and this follows one").hint("write [a, b] for a list, or quote the whole value")
+	}
+	return true
 }

@@ -157,6 +157,8 @@ func TestFaultsDoNotShowSecrets(t *testing.T) {
 		"no blank":                 "client_secret:" + s,
 		"no blank, not alone":      "x: y\nclient_secret:" + s + "\nz: y",
 		"no blank, in the middle":  "id: x\n  client_secret:" + s + "\n  name: x",
+		"no blank, inside braces":  "x: {client_id: 5, client_secret:" + s + "}",
+		"comma inside braces":      "tls: {cert: x, key: y, client_secret: x, " + s + "}",
 		"block":                    "client_secret: |\n   a\n   " + s + "\n  x: y: z\n",
 		"list":                     "client_secret:\n- " + s + "\n",
 		"unknown source":           "client_secret: {fiel: " + s + "}",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,7 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 		return err
 	}
 	cfg := c.config
-	fmt.Fprintf(stdout, "%s is good: %s, %s, %s; %s.\n", path,
+	fmt.Fprintf(stdout, "%s is good: %s, %s, %s; %s.\n", printable(path),
 		count(len(cfg.Providers), "provider", "providers"), count(len(cfg.Policies), "policy", "policies"), count(len(cfg.Routes), "route", "routes"),
 		testedLine(c.tested.Run))
 	if len(cfg.Providers) > 0 {
@@ -87,6 +88,15 @@ func (c *compiled) warnUncovered(report *config.Report) {
 		}
 		report.Warn(at, path, "no test covers this policy", "")
 	}
+}
+
+// printable is a text that came from outside, in quotes where a terminal would obey
+// some of it.
+func printable(text string) string {
+	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
+		return quoted
+	}
+	return text
 }
 
 func count(n int, one, many string) string {

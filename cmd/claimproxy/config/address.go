@@ -79,7 +79,7 @@ func (r urlRule) check(raw string) (problem, hint string) {
 	}
 	switch {
 	case u.Scheme == "http" && !r.plainHTTP && !isLoopback(u.Hostname()):
-		return expected("%s: plain http is for loopback hosts alone", quote(raw)), "did you mean https" + strings.TrimPrefix(userInfo.ReplaceAllString(raw, "://"), "http") + "?"
+		return expected("%s: plain http is for loopback hosts alone", quote(raw)), "did you mean https" + strings.TrimPrefix(hideInURLs(userInfo.ReplaceAllString(raw, "://")), "http") + "?"
 	case u.Fragment != "" || strings.Contains(raw, "#"):
 		return expected("%s: nothing can follow a `#` here", quote(raw)), ""
 	case !r.query && (u.RawQuery != "" || u.ForceQuery):

@@ -60,7 +60,7 @@ func (f Fault) line(severity string) string {
 // terminal that it is shown on.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' {
+		if !unicode.IsPrint(r) && r != '\t' { // control characters, marks that turn text around
 			return utf8.RuneError
 		}
 		return r
@@ -73,26 +73,43 @@ func (f Fault) snippet() string {
 	if f.Source == "" {
 		return ""
 	}
-	width := utf8.RuneCountInString(f.Source)
-	before := max(f.At.Column-1, 0)
-	carets := max(min(f.Length, width-before), 1)
+	line, before := window([]rune(f.Source), max(f.At.Column-1, 0))
+	carets := max(min(f.Length, len(line)-before), 1)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%5d | %s\n", f.At.Line, f.Source)
+	fmt.Fprintf(&b, "%5d | %s\n", f.At.Line, string(line))
 	b.WriteString("      | ")
-	for i, r := range []rune(f.Source) {
-		if i == before {
-			break
-		}
+	for _, r := range line[:min(before, len(line))] {
 		if r == '\t' { // keeps the caret below its character, however wide a tab is
 			b.WriteByte('\t')
 		} else {
 			b.WriteByte(' ')
 		}
 	}
-	b.WriteString(strings.Repeat(" ", max(before-width, 0)))
+	b.WriteString(strings.Repeat(" ", max(before-len(line), 0)))
 	b.WriteString(strings.Repeat("^", carets))
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// window cuts a long line down to what stands around a place in it, and returns where
+// the place is then.
+func window(line []rune, at int) ([]rune, int) {
+	const most, ahead = 240, 80
+	const cut = "..."
+	if len(line) <= most {
+		return line, at
+	}
+	at = min(at, len(line))
+	start := max(at-ahead, 0)
+	end := min(start+most, len(line))
+	shown, place := slices.Clone(line[start:end]), at-start
+	if start > 0 {
+		shown, place = append([]rune(cut), shown...), place+len(cut)
+	}
+	if end < len(line) {
+		shown = append(shown, []rune(cut)...)
+	}
+	return shown, place
 }
 
 // Report is everything that Load has to say about a file and those it includes.

@@ -200,3 +200,15 @@ routes:
 		t.Errorf("got %q, expected %s", got, want)
 	}
 }
+
+// What stands in a file cannot turn the terminal's text around, nor fill it.
+func TestFaultsAreFitForATerminal(t *testing.T) {
+	_, r := parse("public_url: http://\u202egro.example\u202c\nroutes: [" + strings.Repeat("x", 3_000_000) + "]\n")
+	got := rendered(t, r)
+	if strings.ContainsAny(got, "\u202e\u202c\u0007") {
+		t.Errorf("marks that turn text around are shown: %q", got[:min(len(got), 500)])
+	}
+	if len(got) > 5000 {
+		t.Errorf("%d bytes are shown", len(got))
+	}
+}

@@ -123,7 +123,7 @@ func (l *loader) doubtful(value any, format string, args ...any) *Fault {
 
 // hint completes a fault with a suggestion; an empty one changes nothing.
 func (f *Fault) hint(format string, args ...any) {
-	f.Hint = fmt.Sprintf(format, args...)
+	f.Hint = hideInURLs(fmt.Sprintf(format, args...))
 }
 
 // keyOf is the key of that name in the mapping of a value, given by its address; the

@@ -130,7 +130,7 @@ func quoteHint(n *yaml.Node) string {
 
 // quote shows a value of the file: cut short, without a password in a URL.
 func quote(s string) string {
-	s = userInfo.ReplaceAllString(s, "://"+mask+"@")
+	s = hideInURLs(s)
 	const most = 60
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "..."

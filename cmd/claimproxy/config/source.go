@@ -111,8 +111,11 @@ var (
 	referencePattern = regexp.MustCompile(`^\s*\{\s*(?:file|env|credential)\s*:\s*[^,{}\[\]]*\}`)
 	// referenceLine is the same thing over several lines.
 	referenceLine = regexp.MustCompile(`^\s*(?:file|env|credential)\s*:\s`)
-	// userInfo is the password in a URL.
-	userInfo = regexp.MustCompile(`://[^/\s"'@]*@`)
+	// userInfo is the password in a URL, and bareUserInfo in one that lacks its scheme.
+	userInfo     = regexp.MustCompile(`://[^/\s"'@]*@`)
+	bareUserInfo = regexp.MustCompile(`([\w.+-]+:)[^/\s"'@]+@(\w)`)
+	// secretParameter is a parameter of a URL's query that sounds like a secret.
+	secretParameter = regexp.MustCompile(`(?i)([?&][\w.-]*(?:key|token|secret|passw|auth|sig)[\w.-]*=)[^\s"'&]+`)
 )
 
 // maskSecrets makes a copy of the lines in which nothing can be read that might
@@ -123,7 +126,7 @@ func maskSecrets(lines []string) []string {
 	shown := make([]string, len(lines))
 	inside := -1 // the column of the key whose value goes on below, or -1
 	for i, line := range lines {
-		line = userInfo.ReplaceAllString(line, "://"+mask+"@")
+		line = hideInURLs(line)
 		text := strings.TrimLeft(line, " \t")
 		indent := len(line) - len(text)
 		if inside >= 0 && (text == "" || indent > inside || indent == inside && strings.HasPrefix(text, "- ")) {
@@ -151,6 +154,13 @@ func maskSecrets(lines []string) []string {
 		shown[i] = line
 	}
 	return shown
+}
+
+// hideInURLs masks what may be a secret in the URLs of a text.
+func hideInURLs(text string) string {
+	text = userInfo.ReplaceAllString(text, "://"+mask+"@")
+	text = bareUserInfo.ReplaceAllString(text, "${1}"+mask+"@${2}")
+	return secretParameter.ReplaceAllString(text, "${1}"+mask)
 }
 
 // isSecretName says whether a key, quotes and colon included, is or was meant to

@@ -307,3 +307,29 @@ func TestClosedVerifierAsksNobody(t *testing.T) {
 		t.Errorf("got %v, want *session.Unavailable", err)
 	}
 }
+
+// TestFloodOfUnknownTokensLeavesRoomForSignIns: however many tokens a stranger makes
+// up, no more than half of the provider's connections are busy with them, and good
+// tokens are answered when there is room again.
+func TestFloodOfUnknownTokensLeavesRoomForSignIns(t *testing.T) {
+	r := start(t)
+	good := r.Issue("ada", "web", "openid").AccessToken
+	hold := r.Hang(devprovider.Introspection)
+	var wg sync.WaitGroup
+	for n := range 200 {
+		wg.Go(func() {
+			_, _ = r.v.Verify(context.Background(), session.Presented{Token: "made-up-" + strconv.Itoa(n)})
+		})
+	}
+	for range 32 {
+		<-hold.Arrived()
+	}
+	select {
+	case <-hold.Arrived():
+		t.Error("more than 32 tokens are asked about at once")
+	default:
+	}
+	hold.Release()
+	wg.Wait()
+	r.wantIdentity(t, good)
+}

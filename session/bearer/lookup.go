@@ -19,6 +19,10 @@ import (
 const (
 	// lookupTimeout bounds all calls to the provider that one unknown token causes.
 	lookupTimeout = 10 * time.Second
+	// maxLookups is how many tokens are asked about at one provider at once. It is half
+	// of the connections there are, so that a flood of tokens that somebody made up
+	// leaves room for people who sign in.
+	maxLookups = 32
 	// maxToken bounds a token. No web server takes headers of that length.
 	maxToken = 64 << 10
 )
@@ -126,6 +130,13 @@ func (v *Verifier) lookUp(ctx context.Context, p *provider.Provider, jwt *provid
 			e, err = nil, cannotCheck(p, fmt.Errorf("panic: %v", r))
 		}
 	}()
+	slots := v.slots[p.ID]
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return nil, cannotCheck(p, fmt.Errorf("%d other tokens are being asked about: %w", maxLookups, ctx.Err()))
+	}
 	if jwt != nil {
 		e, err = v.checkJWT(ctx, p, jwt, token)
 	} else {

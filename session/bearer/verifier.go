@@ -40,6 +40,7 @@ type Verifier struct {
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	refused warnings
+	slots   map[string]chan struct{} // by provider, see maxLookups
 }
 
 // New makes a verifier. Nobody is called.
@@ -53,7 +54,10 @@ func New(c Config) *Verifier {
 	if c.Resource == nil {
 		c.Resource = func(string) string { return "" }
 	}
-	v := &Verifier{Config: c, wanted: fromUserInfo(c.Needs), cache: newCache(c.Now)}
+	v := &Verifier{Config: c, wanted: fromUserInfo(c.Needs), cache: newCache(c.Now), slots: make(map[string]chan struct{})}
+	for _, p := range c.Providers {
+		v.slots[p.ID] = make(chan struct{}, maxLookups)
+	}
 	v.life, v.end = context.WithCancel(context.Background())
 	return v
 }

@@ -2,9 +2,7 @@ package demo
 
 import (
 	_ "embed"
-	"fmt"
 	"strings"
-	"text/template"
 )
 
 // Addresses are where the parts of the demo listen, each as host:port on loopback.
@@ -26,17 +24,14 @@ func (a Addresses) ApplicationURL() string { return "http://" + a.Application }
 // secretFile is where the configuration looks for the client secret, beside itself.
 const secretFile = "client_secret"
 
+// configurationText is a whole configuration as it stands, with the addresses that the
+// documentation names.
+//
 //go:embed claimproxy.yaml
 var configurationText string
-
-var configuration = template.Must(template.New("claimproxy.yaml").Parse(configurationText))
 
 // Configuration returns the text of the demo's configuration file. It refers to the
 // file client_secret beside it.
 func Configuration(a Addresses) string {
-	var b strings.Builder
-	if err := configuration.Execute(&b, a); err != nil {
-		panic(fmt.Sprintf("demo: writing the configuration: %v", err)) // the template is ours
-	}
-	return b.String()
+	return strings.NewReplacer("127.0.0.1:8080", a.Proxy, "127.0.0.1:8081", a.Provider, "127.0.0.1:8082", a.Application).Replace(configurationText)
 }

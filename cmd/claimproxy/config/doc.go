@@ -7,6 +7,8 @@
 // top of the repository is the same thing as a tour. A key is added by adding a
 // field with a yaml tag and a comment, a default in defaults.go and, where the
 // type alone does not say what is legal, a check in one of the validate files.
+// The JSON Schema follows by itself (see Schema): editors show the field's comment,
+// with keys in the place of the names of fields.
 //
 // The tag holds the key's name and these words:
 //

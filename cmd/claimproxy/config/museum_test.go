@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write what is said about the files of the museums into their .txt files")
+var update = flag.Bool("update", false, "write what is said about the files of the museums into their .txt files, and the schema")
 
 // The museum of mistakes: every file under testdata/bad has something wrong with it,
 // and the file of the same name with .txt is what people are told, to the letter.

@@ -74,7 +74,7 @@ type Route struct {
 	// percent-encoded, in upper case, and nothing else is. The default is "/".
 	Path string `yaml:"path"`
 	// Methods are the methods that there are, in upper case; another one gets 405.
-	// HEAD goes with GET. Methods never choose a route. Empty, the default, is all.
+	// HEAD goes with GET. Methods never choose a route. The default is all methods.
 	Methods []string `yaml:"methods,many"`
 	// Upstream is the application behind the route.
 	Upstream UpstreamRef `yaml:"upstream,required"`

@@ -33,5 +33,7 @@ var configurationText string
 // Configuration returns the text of the demo's configuration file. It refers to the
 // file client_secret beside it.
 func Configuration(a Addresses) string {
-	return strings.NewReplacer("127.0.0.1:8080", a.Proxy, "127.0.0.1:8081", a.Provider, "127.0.0.1:8082", a.Application).Replace(configurationText)
+	// The first line tells editors where the schema is, in this repository.
+	_, text, _ := strings.Cut(configurationText, "\n")
+	return strings.NewReplacer("127.0.0.1:8080", a.Proxy, "127.0.0.1:8081", a.Provider, "127.0.0.1:8082", a.Application).Replace(text)
 }

@@ -73,6 +73,12 @@ type Backend interface {
 	// Sweep removes the entries whose Ends is before now and returns how many.
 	Sweep(ctx context.Context, now time.Time) (int, error)
 
+	// Exclusive runs do while nobody else, in this process or another one that
+	// shares the backend, runs one for the same key. It waits for its turn as long as
+	// ctx allows, and returns do's error, or its own when do was not run. It is held for
+	// a bounded time: a process that dies lets go.
+	Exclusive(ctx context.Context, key Key, do func(ctx context.Context) error) error
+
 	// Watch has changed called whenever a session was replaced, deleted or swept,
 	// by whomever: after Load shows it and, for changes made here, before the
 	// method that made them returns. Touch is no change. changed returns quickly

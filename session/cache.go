@@ -13,6 +13,7 @@ type live struct {
 	identity *Identity
 	created  time.Time
 	ends     time.Time
+	checked  time.Time
 	seen     atomic.Int64 // Unix milliseconds
 	noted    atomic.Int64 // the seen that was last handed over to be written
 	cost     int

@@ -16,7 +16,7 @@ func (s *Store) create(ctx context.Context, r *http.Request, d *data) error {
 	if rec.Created.IsZero() {
 		rec.Created = now
 	}
-	rec.Seen = now
+	rec.Seen, rec.Checked = now, now
 	rec.Ends = earlier(rec.Ends, rec.Created.Add(s.lifetime))
 	if !rec.Ends.After(now) {
 		return fmt.Errorf("session store: the session would have ended at %s already", rec.Ends.Format(time.RFC3339))
@@ -98,6 +98,7 @@ func (s *Store) endOne(ctx context.Context, h *handle) error {
 	}
 	s.cache.drop(key)
 	s.notes.forget(key)
+	s.renewals.forget(key)
 	if err != nil {
 		return unavailable("Your session cannot be ended for sure right now. Please try again in a moment.", err)
 	}

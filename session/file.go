@@ -42,6 +42,7 @@ type FileOptions struct {
 // boxes with the keys in the browsers' cookies and nothing else.
 type File struct {
 	table table
+	turns turns
 	db    *bbolt.DB
 	log   *slog.Logger
 
@@ -309,6 +310,11 @@ func (f *File) doom(key Key, condition func(Entry) bool) bool {
 		f.table.tell(key)
 	}
 	return doomed
+}
+
+// Exclusive implements Backend. No other process has the file.
+func (f *File) Exclusive(ctx context.Context, key Key, do func(context.Context) error) error {
+	return f.turns.exclusive(ctx, key, do)
 }
 
 // Watch implements Backend.

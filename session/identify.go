@@ -45,7 +45,7 @@ func (s *Store) identify(ctx context.Context, h *handle, now time.Time) (*Identi
 		if !h.sameKey(&l.key) {
 			return nil, ErrNoCredentials
 		}
-		if s.verdict(now, l.created, l.ends, time.UnixMilli(l.seen.Load())) == nil {
+		if s.verdict(now, l.created, l.ends, time.UnixMilli(l.seen.Load())) == nil && !s.renewals.due(now, l.checked) {
 			s.use(key, l, now)
 			return l.identity, nil
 		}
@@ -61,21 +61,38 @@ func (s *Store) identifyAnew(ctx context.Context, h handle, now time.Time) (*Ide
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	key := h.storeKey()
-	epoch := s.cache.now()
-	d, err := s.load(ctx, &h)
+	epoch, d, err := s.current(ctx, &h, now)
 	if err != nil {
 		return nil, err
 	}
 	rec := d.record
-	if err := s.verdict(now, rec.Created, rec.Ends, rec.Seen); err != nil {
-		return nil, err
-	}
-	l := &live{key: h.key, identity: rec.Identity, created: rec.Created, ends: rec.Ends, cost: d.cost}
+	l := &live{key: h.key, identity: rec.Identity, created: rec.Created, ends: rec.Ends, checked: rec.Checked, cost: d.cost}
 	l.seen.Store(rec.Seen.UnixMilli())
 	l.noted.Store(d.written.UnixMilli())
 	l = s.cache.put(key, l, epoch)
 	s.use(key, l, now)
 	return l.identity, nil
+}
+
+// current returns a session that is not over, brought up to date if that was due, and
+// the cache's epoch from before it was read.
+func (s *Store) current(ctx context.Context, h *handle, now time.Time) (epoch uint64, d *data, err error) {
+	for renewed := false; ; renewed = true {
+		epoch = s.cache.now()
+		if d, err = s.load(ctx, h); err != nil {
+			return 0, nil, err
+		}
+		rec := d.record
+		if err = s.verdict(now, rec.Created, rec.Ends, rec.Seen); err != nil {
+			return 0, nil, err
+		}
+		if renewed || !s.renewals.due(now, rec.Checked) {
+			return epoch, d, nil
+		}
+		if err = s.renew(ctx, h, d, now); err != nil {
+			return 0, nil, err
+		}
+	}
 }
 
 // use notes that the session was used now, and leaves it to be written down when
@@ -133,10 +150,17 @@ func (s *Store) load(ctx context.Context, h *handle) (*data, error) {
 		s.log.WarnContext(ctx, "session cannot be used any more", "session", key, "error", err)
 		return nil, endedError()
 	}
+	rec.Checked = later(rec.Created, rec.Checked) // a record of before there were checks
 	written := fromMillis(head.Seen)
 	rec.Seen = later(written, s.notes.get(key))
 	rec.Ends = earlier(rec.Ends, rec.Created.Add(s.lifetime)) // the lifetime may be shorter by now
 	rec.Identity.Until = rec.Ends
+	if kept := s.renewals.kept(key); kept != nil && !kept.Checked.Before(rec.Checked) {
+		// What the backend could not keep.
+		renewed := *kept
+		renewed.Seen, renewed.Ends = rec.Seen, rec.Ends
+		rec = &renewed
+	}
 	claims := len(plain) - len(rec.AccessToken) - len(rec.RefreshToken) - len(rec.IDToken)
 	return &data{record: rec, handle: *h, revision: e.Revision, written: written, cost: liveCost + claimsCost*claims}, nil
 }

@@ -109,9 +109,13 @@ func (n *notes) written(key Key, seen int64) {
 	}
 }
 
-// Flush writes down when sessions were last used. What cannot be written is kept
+// Flush writes down when sessions were last used, and renewed sessions that could not
+// be written before. What cannot be written is kept
 // for the next time; the error is the first that was met.
 func (s *Store) Flush(ctx context.Context) error {
+	if err := s.saveKept(ctx); err != nil {
+		return err
+	}
 	var g errgroup.Group
 	g.SetLimit(flushWriters)
 	for key, seen := range s.notes.all() {

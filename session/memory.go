@@ -12,6 +12,7 @@ import (
 // tests and the demonstration.
 type Memory struct {
 	table table
+	turns turns
 }
 
 // NewMemory returns an empty Memory.
@@ -66,6 +67,11 @@ func (m *Memory) Sweep(_ context.Context, now time.Time) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// Exclusive implements Backend. Several stores may share a Memory.
+func (m *Memory) Exclusive(ctx context.Context, key Key, do func(context.Context) error) error {
+	return m.turns.exclusive(ctx, key, do)
 }
 
 // Watch implements Backend.

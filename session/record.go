@@ -23,6 +23,15 @@ type Record struct {
 	IDToken string
 	// AccessExpiry is when the access token ends; zero when the provider did not say.
 	AccessExpiry time.Time
+	// FormerRefreshToken is the one that RefreshToken has taken the place of. A
+	// provider whose reply was lost, or of which an older state of the store is left,
+	// may still honour it.
+	FormerRefreshToken string
+	// Nonce is that of the login. A refreshed ID token has it or none (OpenID Connect
+	// Core section 12.2).
+	Nonce string
+	// Checked is when the provider last vouched for the person. Start sets it.
+	Checked time.Time
 	// Created is when the session began; Start sets it when it is zero.
 	Created time.Time
 	// Seen is when the session was last used, coarsely: it is written through every
@@ -73,6 +82,9 @@ type wireRecord struct {
 	RefreshToken string              `json:"rt,omitempty"`
 	IDToken      string              `json:"it,omitempty"`
 	AccessExpiry int64               `json:"ax,omitempty"`
+	FormerToken  string              `json:"rf,omitempty"`
+	Nonce        string              `json:"n,omitempty"`
+	Checked      int64               `json:"ck,omitempty"`
 	Created      int64               `json:"cr"`
 	Ends         int64               `json:"en"`
 }
@@ -140,6 +152,7 @@ func encodeRecord(r *Record) ([]byte, error) {
 		SignedIn: millis(id.SignedIn), Claims: raw, Origins: origins,
 		AccessToken: r.AccessToken, RefreshToken: r.RefreshToken, IDToken: r.IDToken,
 		AccessExpiry: millis(r.AccessExpiry), Created: millis(r.Created), Ends: millis(r.Ends),
+		FormerToken: r.FormerRefreshToken, Nonce: r.Nonce, Checked: millis(r.Checked),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("session record: %w", err)
@@ -173,6 +186,7 @@ func decodeRecord(data []byte) (*Record, error) {
 		},
 		AccessToken: w.AccessToken, RefreshToken: w.RefreshToken, IDToken: w.IDToken,
 		AccessExpiry: fromMillis(w.AccessExpiry), Created: fromMillis(w.Created), Ends: fromMillis(w.Ends),
+		FormerRefreshToken: w.FormerToken, Nonce: w.Nonce, Checked: fromMillis(w.Checked),
 	}
 	return r, r.check()
 }

@@ -29,6 +29,14 @@ type StoreOptions struct {
 	Idle time.Duration
 	// Lifetime ends a session so long after its login, however much it is used.
 	Lifetime time.Duration
+	// Renewer fetches claims again; nil leaves them as they were at login.
+	Renewer Renewer
+	// Recheck is how old claims may become before the next request has them fetched
+	// again.
+	Recheck time.Duration
+	// Grace is how long beyond that a session stays good while the provider does not
+	// answer.
+	Grace time.Duration
 	// CacheBytes bounds the estimated memory that opened sessions may take; zero
 	// means 64 MiB. A session that does not fit is opened again by its next request.
 	CacheBytes int
@@ -60,6 +68,7 @@ type Store struct {
 
 	cache     *cache
 	notes     notes
+	renewals  renewals
 	stopWatch func()
 }
 
@@ -77,6 +86,8 @@ func NewStore(o StoreOptions) (*Store, error) {
 		return nil, errors.New("session store: no sealer")
 	case o.Idle <= 0 || o.Lifetime <= 0:
 		return nil, fmt.Errorf("session store: expected idle and lifetime above zero, got %s and %s", o.Idle, o.Lifetime)
+	case o.Renewer != nil && (o.Recheck <= 0 || o.Grace < 0):
+		return nil, fmt.Errorf("session store: expected recheck above zero and grace not below, got %s and %s", o.Recheck, o.Grace)
 	case o.SameSite == http.SameSiteNoneMode && !o.Secure:
 		return nil, errors.New("session store: a cookie with SameSite=None must be Secure")
 	}
@@ -98,6 +109,7 @@ func NewStore(o StoreOptions) (*Store, error) {
 	}
 	s.cache = newCache(o.CacheBytes)
 	s.notes = newNotes()
+	s.renewals = renewals{renewer: o.Renewer, recheck: o.Recheck, grace: o.Grace}
 	s.stopWatch = s.backend.Watch(s.cache.drop)
 	return s, nil
 }

@@ -83,7 +83,7 @@ func (h *Handler) finish(ctx context.Context, p *provider.Provider, a attempt, p
 	default:
 		return nil, err
 	}
-	return h.record(p, tokens, layers), nil
+	return h.record(p, tokens, layers, a.Nonce), nil
 }
 
 // samePerson compares sub, without which userinfo may be anybody's (OpenID Connect
@@ -98,7 +98,7 @@ func samePerson(idToken, info session.Claims) bool {
 // compared, and say nothing about the person.
 var bindings = []string{"nonce", "at_hash", "c_hash", "s_hash"}
 
-func (h *Handler) record(p *provider.Provider, tokens *provider.Tokens, layers []session.Layer) *session.Record {
+func (h *Handler) record(p *provider.Provider, tokens *provider.Tokens, layers []session.Layer, nonce string) *session.Record {
 	now := h.Now()
 	id := &session.Identity{
 		Provider: p.ID, Issuer: p.Issuer, ClientID: p.Client.ID, Auth: session.AuthBrowser, SignedIn: now,
@@ -113,6 +113,6 @@ func (h *Handler) record(p *provider.Provider, tokens *provider.Tokens, layers [
 	id.User = p.User(id.Claims[p.UserClaim])
 	return &session.Record{
 		Identity: id, AccessToken: tokens.Access, RefreshToken: tokens.Refresh, IDToken: tokens.ID,
-		AccessExpiry: tokens.Expires, Created: now,
+		AccessExpiry: tokens.Expires, Nonce: nonce, Created: now,
 	}
 }

@@ -11,10 +11,15 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// ErrGrantRefused says that the provider did not accept an authorization code.
+// ErrGrantRefused says that the provider did not accept an authorization code or a
+// refresh token.
 var ErrGrantRefused = errors.New("the provider refused the grant")
 
-// Tokens is what the token endpoint gave for a code.
+// ErrServer is wrapped by a *session.Unavailable when the provider did answer, with a
+// status of 500 or above: it may fail for this one request or person alone, see Answers.
+var ErrServer = errors.New("the provider answered with a server error")
+
+// Tokens is what the token endpoint gave for a code or a refresh token.
 type Tokens struct {
 	Access, Refresh, ID string
 	// Expires is when the access token ends; zero when the provider did not say.
@@ -68,11 +73,37 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens
 	if err != nil {
 		return nil, err
 	}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, p.http)
-	t, err := p.oauth2(md).Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	t, err := p.oauth2(md).Exchange(p.withClient(ctx), code, oauth2.VerifierOption(verifier))
 	if err != nil {
 		return nil, p.exchangeError(err)
 	}
+	return p.tokens(t)
+}
+
+// Refresh trades a refresh token for new tokens (RFC 6749 section 6). Where the
+// provider rotates, Refresh of the result is another one and the old one is worth
+// nothing, or ends the whole grant when it is shown again: nobody may call this twice
+// with one token at once. ID is empty when the provider gives none (OpenID Connect Core
+// section 12.2). The errors are those of Exchange.
+func (p *Provider) Refresh(ctx context.Context, refreshToken string) (*Tokens, error) {
+	md, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.oauth2(md).TokenSource(p.withClient(ctx), &oauth2.Token{RefreshToken: refreshToken}).Token()
+	if err != nil {
+		return nil, p.exchangeError(err)
+	}
+	return p.tokens(t)
+}
+
+// withClient has x/oauth2 use the provider's own HTTP client.
+func (p *Provider) withClient(ctx context.Context) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, p.http)
+}
+
+// tokens reads a reply of the token endpoint.
+func (p *Provider) tokens(t *oauth2.Token) (*Tokens, error) {
 	if !strings.EqualFold(t.TokenType, "Bearer") && t.TokenType != "" {
 		return nil, p.unavailable("token endpoint", 0, fmt.Errorf("expected token_type Bearer, got %q", CleanCode(t.TokenType)))
 	}
@@ -100,7 +131,11 @@ func (p *Provider) exchangeError(err error) error {
 	case code != "" && (status == 400 || status == 200): // some say 200 and mean 400
 		return fmt.Errorf("%w: status %d, error %q", ErrGrantRefused, status, code)
 	}
-	return p.unavailable("token endpoint", retryAfter(re.Response.Header), fmt.Errorf("expected status 200, got %d, error %q", status, code))
+	cause := fmt.Errorf("expected status 200, got %d, error %q", status, code)
+	if status >= 500 {
+		cause = fmt.Errorf("%w: %w", ErrServer, cause)
+	}
+	return p.unavailable("token endpoint", retryAfter(re.Response.Header), cause)
 }
 
 // withoutBody keeps the cause of a failed call and drops what x/oauth2 quotes.

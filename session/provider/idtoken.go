@@ -30,6 +30,9 @@ type Expected struct {
 	// AccessToken came with the ID token; at_hash is compared with it when the
 	// ID token has one.
 	AccessToken string
+	// Refreshed says that the ID token came for a refresh token. It then need not have
+	// a nonce (Core section 12.2).
+	Refreshed bool
 }
 
 // VerifyIDToken checks an ID token whole (OpenID Connect Core section 3.1.3.7).
@@ -111,6 +114,9 @@ func (p *Provider) checkIDToken(t *JWT, want Expected) error {
 		return err
 	}
 	nonce, _ := c.String("nonce")
+	if _, there := c["nonce"]; !there && want.Refreshed {
+		return checkAccessTokenHash(t, want.AccessToken)
+	}
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(want.Nonce)) != 1 {
 		return errors.New("nonce is not the one that was sent")
 	}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"mime"
@@ -52,7 +53,11 @@ func (p *Provider) UserInfo(ctx context.Context, accessToken string) (session.Cl
 	case http.StatusForbidden:
 		return nil, ErrNoClaims
 	default:
-		return nil, p.unavailable("userinfo", retryAfter(r.header), fmt.Errorf("expected status 200, got %d", r.status))
+		cause := fmt.Errorf("expected status 200, got %d", r.status)
+		if r.status >= 500 {
+			cause = fmt.Errorf("%w: %w", ErrServer, cause)
+		}
+		return nil, p.unavailable("userinfo", retryAfter(r.header), cause)
 	}
 	claims, err := p.readUserInfo(ctx, r)
 	if err != nil {
@@ -63,6 +68,14 @@ func (p *Provider) UserInfo(ctx context.Context, accessToken string) (session.Cl
 	}
 	dropElsewhere(claims)
 	return claims, nil
+}
+
+// Answers reports whether the provider answers others while it fails for one person: it
+// is asked about a token that nobody has, which needs what a person's needs, and should
+// refuse it. GitLab fails with status 500 for people who are blocked, and for them alone.
+func (p *Provider) Answers(ctx context.Context) bool {
+	_, err := p.UserInfo(ctx, "nobody-"+rand.Text())
+	return errors.Is(err, ErrTokenRefused) || errors.Is(err, ErrNoClaims)
 }
 
 func (p *Provider) readUserInfo(ctx context.Context, r *reply) (session.Claims, error) {

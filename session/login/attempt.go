@@ -38,6 +38,7 @@ type attempt struct {
 	Nonce    string    `json:"n"`
 	Verifier string    `json:"v"`
 	ReturnTo string    `json:"r"`
+	Silent   bool      `json:"q,omitempty"`
 	Begun    time.Time `json:"t"`
 }
 

@@ -19,6 +19,10 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, p *provider.P
 		h.failed(w, r, p, a.ReturnTo, err)
 		return
 	}
+	if a.Silent && wantsThePerson(params.errorCode) {
+		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+p.ID, "return_to", a.ReturnTo, aloud, "true")))
+		return
+	}
 	rec, err := h.finish(r.Context(), p, a, params)
 	if err != nil {
 		h.failed(w, r, p, a.ReturnTo, err)

@@ -44,18 +44,28 @@ func notVerified(err error) error {
 	return refuse(session.ReasonTokenInvalid, "The provider's proof of who you are cannot be trusted.", err)
 }
 
+// wantsThePerson says whether a provider that was asked with prompt=none has a question
+// (OpenID Connect Core section 3.1.2.6).
+func wantsThePerson(code string) bool {
+	switch code {
+	case "login_required", "interaction_required", "account_selection_required", "consent_required":
+		return true
+	}
+	return false
+}
+
 // providerError explains an error response (RFC 6749 section 4.1.2.1, OpenID
 // Connect Core section 3.1.2.6). The provider's own description is not shown:
 // anybody can write one into a link.
 func providerError(p *provider.Provider, code string) error {
 	cause := fmt.Errorf("the provider answered %q", provider.CleanCode(code))
-	switch code {
-	case "access_denied":
+	switch {
+	case code == "access_denied":
 		return &failure{http.StatusForbidden, reasonNotAllowed, "Signing in was declined",
 			nameAt(p) + " says that access was declined. If that was not you, ask whoever runs it.", cause}
-	case "login_required", "interaction_required", "account_selection_required", "consent_required":
+	case wantsThePerson(code):
 		return refuse(session.ReasonNoCredentials, nameAt(p)+" wants you to sign in there first. Please start again.", cause)
-	case "server_error", "temporarily_unavailable":
+	case code == "server_error", code == "temporarily_unavailable":
 		return &session.Unavailable{Reason: session.ReasonProviderUnavailable, Cause: cause,
 			Sentence: nameAt(p) + " cannot sign people in right now. Please try again in a moment."}
 	}

@@ -18,6 +18,11 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	if h.elsewhere(w, r, h.link("sign-in", asked...)) {
 		return
 	}
+	if p := h.unchecked(r); p != nil {
+		// Whose session could only not be checked is asked nothing, if possible.
+		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+p.ID, asked...)))
+		return
+	}
 	switch len(h.Providers) {
 	case 0:
 		h.Answers.Refuse(w, r, http.StatusNotFound,
@@ -61,11 +66,12 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Prov
 		return
 	}
 	a := newAttempt(p.ID, h.returnTo(r.URL.Query().Get("return_to")), h.Now())
+	a.Silent = h.unchecked(r) == p
 	to, err := p.AuthorizationURL(r.Context(), provider.AuthorizationRequest{
 		State: a.State, Nonce: a.Nonce, Verifier: a.Verifier,
 		// This must not end with the same person at once. Few providers know
 		// prompt=select_account, so they are asked for a login.
-		Again: asSomebodyElse(r),
+		Again: asSomebodyElse(r), Silent: a.Silent,
 	})
 	if err == nil {
 		err = h.remember(w, r, a)
@@ -76,6 +82,30 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Prov
 	}
 	h.Answers.Redirect(w, r, http.StatusFound, to)
 }
+
+// unchecked is the provider that the person of this request may still be signed in at,
+// while their session here is over because there is no token left to check it with; nil
+// in every other case, and when asking there without a question has failed already.
+func (h *Handler) unchecked(r *http.Request) *provider.Provider {
+	if r.URL.Query().Get(aloud) != "" || asSomebodyElse(r) {
+		return nil
+	}
+	_, err := h.Sessions.Identify(r)
+	var cause *session.Unchecked
+	if !errors.As(err, &cause) {
+		return nil
+	}
+	for _, p := range h.Providers {
+		if p.ID == cause.Provider {
+			return p
+		}
+	}
+	return nil
+}
+
+// aloud is the parameter of start that keeps a sign-in from being tried without a
+// question once more.
+const aloud = "ask"
 
 // unavailable shows that something cannot be done now and offers to try again.
 // about goes into the log.

@@ -35,6 +35,9 @@ type AuthorizationRequest struct {
 	// Again has the provider ask for a login even of somebody who is signed in
 	// there (OpenID Connect Core section 3.1.2.1, prompt=login).
 	Again bool
+	// Silent has the provider answer at once, with an error when it would have to ask
+	// the person anything (prompt=none).
+	Silent bool
 }
 
 // ownParams are never taken from the configuration: whoever set one would switch
@@ -59,7 +62,10 @@ func (p *Provider) AuthorizationURL(ctx context.Context, a AuthorizationRequest)
 			opts = append(opts, oauth2.SetAuthURLParam(k, v))
 		}
 	}
-	if a.Again {
+	switch {
+	case a.Silent:
+		opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
+	case a.Again:
 		opts = append(opts, oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	return p.oauth2(md).AuthCodeURL(a.State, opts...), nil

@@ -55,11 +55,11 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
 	}
-	store, err := s.openStore(cfg, sealer, log)
+	providers, err := s.newProviders(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	providers, err := s.newProviders(cfg, log)
+	store, err := s.openStore(cfg, sealer, login.NewRenewer(providers, nil, log), log)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 }
 
 // openStore opens the session store and starts the goroutine that looks after it.
-func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, log *slog.Logger) (*session.Store, error) {
+func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer session.Renewer, log *slog.Logger) (*session.Store, error) {
 	backend, err := session.OpenFile(session.FileOptions{Dir: cfg.StateDir, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("state_dir: %w", err)
@@ -112,7 +112,8 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, log *slo
 		Backend: backend, Sealer: sealer, CookieName: cfg.Session.Cookie.Name,
 		// Plain http is for loopback hosts alone: config has made sure.
 		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite,
-		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime, Log: log,
+		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime,
+		Renewer: renewer, Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace, Log: log,
 	})
 	if err != nil {
 		return nil, err

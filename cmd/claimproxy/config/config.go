@@ -115,6 +115,13 @@ type Session struct {
 	// Lifetime is how long a session lives at most; never less than Idle. The
 	// default is 7d.
 	Lifetime time.Duration `yaml:"lifetime"`
+	// Recheck is how old a person's claims may become: the next request after it has
+	// them fetched from the provider again, so that lost rights are lost. The default
+	// is 10m.
+	Recheck time.Duration `yaml:"recheck"`
+	// Grace is how long beyond Recheck a session stays good while the provider does not
+	// answer anybody. The default is 1h.
+	Grace time.Duration `yaml:"grace"`
 	// Cookie is the session's cookie.
 	Cookie Cookie `yaml:"cookie"`
 }

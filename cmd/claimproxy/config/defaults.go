@@ -106,6 +106,12 @@ func (l *loader) sessionDefaults(s *Session) {
 	if !l.good(&s.Idle) {
 		s.Idle = min(8*time.Hour, s.Lifetime)
 	}
+	if !l.good(&s.Recheck) {
+		s.Recheck = 10 * time.Minute
+	}
+	if !l.good(&s.Grace) {
+		s.Grace = time.Hour
+	}
 	if !l.good(&s.Cookie.Name) {
 		s.Cookie.Name = "claimproxy"
 	}

@@ -14,6 +14,11 @@ type Key [32]byte
 // String returns the key in hexadecimal. It may be logged and shown.
 func (k Key) String() string { return hex.EncodeToString(k[:]) }
 
+// Tag is something that several sessions may have in common, such as whose they are:
+// a hash that nobody can make who does not know the secret of the state directory. A
+// session keeps the tags that it was created with.
+type Tag [32]byte
+
 // Entry is what a Backend keeps for one session. Head and Box are opaque to it.
 // Whoever gets an Entry from a Backend, or has given it one, does not change the
 // bytes.
@@ -28,6 +33,9 @@ type Entry struct {
 	Ends time.Time
 	// Revision counts the replacements of Box, from 1.
 	Revision uint64
+	// Tags are what Find finds the session by. Create keeps them; everything else
+	// leaves them as they are.
+	Tags []Tag
 }
 
 // Errors of backends. Any other error means that the backend cannot tell or
@@ -69,6 +77,10 @@ type Backend interface {
 	// After an error the session may be gone here and come back with the next
 	// start, so the caller must not call it ended; to call Delete again is right.
 	Delete(ctx context.Context, key Key) error
+
+	// Find returns the keys of the sessions that were created with the tag, in no
+	// order. It may return sessions past their Ends that were not swept yet.
+	Find(ctx context.Context, tag Tag) ([]Key, error)
 
 	// Sweep removes the entries whose Ends is before now and returns how many.
 	Sweep(ctx context.Context, now time.Time) (int, error)

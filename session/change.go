@@ -26,6 +26,7 @@ func (s *Store) create(ctx context.Context, r *http.Request, d *data) error {
 	if err != nil {
 		return err
 	}
+	e.Tags = s.tagsOf(rec.Identity)
 	if err := s.backend.Create(ctx, h.storeKey(), e); err != nil {
 		return unavailable("You cannot be signed in right now, because sessions cannot be kept. Please try again in a moment.", err)
 	}

@@ -58,7 +58,7 @@ type File struct {
 
 const (
 	fileName   = "sessions.db"
-	fileFormat = 1
+	fileFormat = 2
 )
 
 // The buckets of the file. Heads and boxes are apart because heads are rewritten
@@ -66,7 +66,7 @@ const (
 var (
 	bucketAbout = []byte("claimproxy")
 	bucketHeads = []byte("heads") // key -> ends (8 bytes, Unix milliseconds) | head
-	bucketBoxes = []byte("boxes") // key -> revision (8 bytes) | box
+	bucketBoxes = []byte("boxes") // key -> revision (8 bytes) | number of tags (1 byte) | tags | box
 	keyFormat   = []byte("format")
 )
 
@@ -182,7 +182,7 @@ func (f *File) readAll() (ready bool, err error) {
 		err := tx.Bucket(bucketHeads).ForEach(func(k, head []byte) error {
 			e, ok := decodeEntry(head, boxes.Get(k))
 			if key, isKey := keyFrom(k); isKey && ok {
-				f.table.entries[key] = e
+				f.table.put(key, e)
 			} else if isKey {
 				f.doomed[key] = struct{}{}
 			}
@@ -212,15 +212,23 @@ func keyFrom(k []byte) (key Key, ok bool) {
 
 // decodeEntry copies: what bbolt returns lives in the file's mapping.
 func decodeEntry(head, box []byte) (Entry, bool) {
-	if len(head) < 8 || len(box) < 8 {
+	const before = 8 + 1 // of the tags
+	if len(head) < 8 || len(box) < before || len(box) < before+int(box[8])*len(Tag{}) {
 		return Entry{}, false
 	}
-	return Entry{
+	e := Entry{
 		Head:     append([]byte(nil), head[8:]...),
-		Box:      append([]byte(nil), box[8:]...),
 		Ends:     time.UnixMilli(int64(binary.BigEndian.Uint64(head))),
 		Revision: binary.BigEndian.Uint64(box),
-	}, true
+	}
+	n := int(box[8])
+	box = box[before:]
+	for range n {
+		e.Tags = append(e.Tags, Tag(box))
+		box = box[len(Tag{}):]
+	}
+	e.Box = append([]byte(nil), box...)
+	return e, true
 }
 
 func encodeHead(e Entry) []byte {
@@ -229,7 +237,11 @@ func encodeHead(e Entry) []byte {
 }
 
 func encodeBox(e Entry) []byte {
-	out := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(e.Box)), e.Revision)
+	out := binary.BigEndian.AppendUint64(make([]byte, 0, 9+len(e.Tags)*len(Tag{})+len(e.Box)), e.Revision)
+	out = append(out, byte(len(e.Tags)))
+	for _, tag := range e.Tags {
+		out = append(out, tag[:]...)
+	}
 	return append(out, e.Box...)
 }
 
@@ -238,6 +250,9 @@ func (f *File) Load(_ context.Context, key Key) (Entry, error) { return f.table.
 
 // Create implements Backend.
 func (f *File) Create(ctx context.Context, key Key, e Entry) error {
+	if len(e.Tags) > 255 {
+		return errors.New("session store: more than 255 tags")
+	}
 	return f.do(ctx, &operation{key: key, box: true, rule: func(_ Entry, there bool) (Entry, error) {
 		if there {
 			return Entry{}, ErrExists
@@ -273,6 +288,9 @@ func (f *File) Delete(ctx context.Context, key Key) error {
 	return f.do(ctx, &operation{key: key, remove: true})
 }
 
+// Find implements Backend. It reads memory alone.
+func (f *File) Find(_ context.Context, tag Tag) ([]Key, error) { return f.table.find(tag) }
+
 // Sweep implements Backend. It also finishes deletions that the disk has refused.
 func (f *File) Sweep(ctx context.Context, now time.Time) (int, error) {
 	if f.table.isClosed() {
@@ -299,7 +317,7 @@ func (f *File) doom(key Key, condition func(Entry) bool) bool {
 	f.table.mu.Lock()
 	e, there := f.table.entries[key]
 	if there && (condition == nil || condition(e)) {
-		delete(f.table.entries, key)
+		f.table.drop(key)
 		f.doomed[key] = struct{}{}
 	} else {
 		there = false

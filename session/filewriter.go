@@ -203,7 +203,7 @@ func (f *File) show(op *operation) {
 	case doomed:
 		op.err = ErrNotFound
 	default:
-		t.entries[op.key] = op.entry
+		t.put(op.key, op.entry)
 	}
 	t.mu.Unlock()
 	if op.tell && op.err == nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -91,6 +92,18 @@ func (s *Sealer) Open(label string, sealed, aad []byte) ([]byte, error) {
 		}
 	}
 	return nil, ErrNotOpened
+}
+
+// Tags hash a text for the purpose that label names: one result for each secret, that
+// of the first secret first. Without a secret nobody can tell which text a tag is of.
+func (s *Sealer) Tags(label, text string) []Tag {
+	tags := make([]Tag, len(s.masters))
+	for i, m := range s.masters {
+		mac := hmac.New(sha256.New, deriveKey(m.secret, nil, "tag "+label))
+		mac.Write([]byte(text))
+		mac.Sum(tags[i][:0])
+	}
+	return tags
 }
 
 // SealText is Seal in the alphabet of cookies and URLs: base64url without padding

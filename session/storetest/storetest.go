@@ -13,6 +13,7 @@ import (
 // closes it with t.Cleanup.
 func RunTests(t *testing.T, open func(t *testing.T) session.Backend) {
 	t.Run("Backend", func(t *testing.T) { runGroup(t, open, backendTests) })
+	t.Run("Index", func(t *testing.T) { runGroup(t, open, indexTests) })
 	t.Run("Session", func(t *testing.T) { runGroup(t, open, sessionTests) })
 	t.Run("Lifetime", func(t *testing.T) { runGroup(t, open, lifetimeTests) })
 	t.Run("AttackOnLifecycle", func(t *testing.T) { runGroup(t, open, lifecycleTests) })

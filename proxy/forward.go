@@ -152,7 +152,10 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 		delete(h, "Authorization")
 	}
 	if chain := p.chain(pr.In); len(chain) > 0 {
-		h["X-Forwarded-For"], h["X-Real-Ip"] = []string{strings.Join(chain, ", ")}, chain[:1]
+		h["X-Forwarded-For"] = []string{strings.Join(chain, ", ")}
+	}
+	if x.client != "" {
+		h["X-Real-Ip"] = []string{x.client}
 	}
 	h["X-Forwarded-Host"] = []string{t.Authority}
 	h["X-Forwarded-Proto"] = []string{t.Scheme}

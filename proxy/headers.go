@@ -80,8 +80,8 @@ func PresetNames() []string {
 var ours = []string{
 	"authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect",
 	"forwarded", "host", "http2-settings", "keep-alive", "origin", "proxy-authorization", "proxy-connection", "range",
-	"te", "trailer", "transfer-encoding", "upgrade", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
-	"x-real-ip", "x-request-id",
+	"set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "x-claimproxy-reason", "x-claimproxy-sign-in",
+	"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-request-id",
 }
 
 // CheckHeaderName reports why a header cannot be an identity header.

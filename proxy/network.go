@@ -34,9 +34,12 @@ func (n networks) has(address string) bool {
 		return false
 	}
 	addr, err := netip.ParseAddr(address)
-	if err != nil {
-		return false // a unix socket has no address, and is in no network
-	}
+	// A unix socket has no address, and is in no network.
+	return err == nil && n.contain(addr)
+}
+
+// contain is has for an address that has been read.
+func (n networks) contain(addr netip.Addr) bool {
 	for _, p := range n {
 		if p.Contains(addr) {
 			return true
@@ -48,6 +51,9 @@ func (n networks) has(address string) bool {
 // clientIP is the address of the TCP peer, without port and zone; empty if the peer
 // has none, as on a unix socket. An IPv4 address is never written as an IPv6 one.
 func clientIP(r *http.Request) string {
+	if overUnix(r) {
+		return ""
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""
@@ -61,4 +67,12 @@ func clientIP(r *http.Request) string {
 		return ""
 	}
 	return addr.Unmap().String()
+}
+
+// overUnix reports whether a request came through a unix socket. The name of the peer
+// does not tell: it is what the peer has called its own socket, and may look like any
+// address.
+func overUnix(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ok && local.Network() == "unix"
 }

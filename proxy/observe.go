@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"net"
@@ -24,7 +25,8 @@ type Event struct {
 	// target that was refused, Path is what came, without query.
 	Host, Path string
 	Method     string
-	// ClientIP is the address of the peer.
+	// ClientIP is the address of the client, as far as it can be believed; that of the
+	// peer where nobody says more.
 	ClientIP string
 	// Decision is allow, deny or sign-in; empty for claimproxy's own pages.
 	Decision string
@@ -60,7 +62,7 @@ type exchange struct {
 	request  *http.Request
 	id       string
 	began    time.Time
-	client   string // the address of who sent it
+	client   string // the address of who sent it, see Judgement
 	target   Target
 	route    *Entry // nil: none was found, or looked for
 	verdict  Verdict
@@ -108,7 +110,7 @@ func (p *Proxy) end(x *exchange) {
 		Host:      x.target.Host,
 		Path:      x.target.Encoded,
 		Method:    r.Method,
-		ClientIP:  x.client,
+		ClientIP:  cmp.Or(x.client, clientIP(r)),
 		Reason:    x.verdict.Reason,
 		Policy:    x.verdict.Decision.Policy,
 		Status:    status,

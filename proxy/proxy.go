@@ -186,12 +186,15 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.finished = true
 }
 
-// walk is a request's way: it is judged, and then it is for one of claimproxy's own
-// pages, is refused, or goes on to the upstream.
+// walk is a request's way: it is judged, and then it is a question about another
+// request, is for one of claimproxy's own pages, is refused, or goes on to the
+// upstream.
 func (p *Proxy) walk(x *exchange, r *http.Request) {
 	j := p.Judge(r)
 	x.client, x.target, x.route = j.Client, j.Target, j.Route
 	switch {
+	case p.isQuestion(r, &j):
+		p.check(x)
 	case j.Own:
 		p.serveOwn(x)
 	case j.Route != nil && j.Route.Upstream == nil:
@@ -211,10 +214,7 @@ func (p *Proxy) serveOwn(x *exchange) {
 	leaveBody(x, ownBody)
 	r := *x.request
 	r.Host = x.target.Authority
-	below := strings.TrimPrefix(x.target.Path, p.endpoints)
 	switch {
-	case p.forwardAuth != ForwardAuthOff && (below == checkPath || strings.HasPrefix(below, envoyPath+"/")):
-		p.check(x)
 	case x.target.Path == p.style:
 		p.answers.ServeStyle(x, &r)
 	case p.own != nil:

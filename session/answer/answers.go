@@ -59,6 +59,14 @@ func (a *Answers) Redirect(w http.ResponseWriter, r *http.Request, status int, l
 	w.WriteHeader(status)
 }
 
+// Empty answers with a status that says all there is to say.
+func (a *Answers) Empty(w http.ResponseWriter, status int) {
+	h := w.Header()
+	setSecurity(h, strictPolicy)
+	h.Set("Content-Length", "0")
+	w.WriteHeader(status)
+}
+
 // JSON answers with a document of our own, such as the list of providers.
 func (a *Answers) JSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 	body, err := json.Marshal(v)

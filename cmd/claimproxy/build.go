@@ -83,6 +83,7 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	p, err := proxy.New(proxy.Config{
 		Table: table, Sessions: store, Tokens: tokens, Own: own, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
 		PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.Cookies(),
+		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
 		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: w.observer(c), Log: log,
 	})
 	if err != nil {

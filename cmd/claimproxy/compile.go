@@ -20,6 +20,8 @@ type compiled struct {
 	policies *policy.Set
 	// rules are each route's, in the file's order.
 	rules []routeRules
+	// asked are the policies that proxies in front may name, by name.
+	asked map[string]*policy.Rule
 	// tested is what the tests in the file came to.
 	tested rehearsal.Results
 }
@@ -109,6 +111,12 @@ func compile(cfg *config.Config) (*compiled, error) {
 		}
 		c.rules = append(c.rules, rr)
 	}
+	if cfg.Asked() {
+		c.asked = make(map[string]*policy.Rule, len(cfg.Policies))
+		for _, p := range cfg.Policies {
+			c.asked[p.Name] = rule(policy.Clause{Text: p.Name})
+		}
+	}
 	return c, errors.Join(all...)
 }
 
@@ -127,6 +135,9 @@ func headers(h config.IdentityHeader, rule func(policy.Clause) *policy.Rule) []p
 
 // each calls visit with every rule that is asked about callers.
 func (c *compiled) each(visit func(*policy.Rule)) {
+	for _, rule := range c.asked {
+		visit(rule)
+	}
 	for _, rr := range c.rules {
 		if rr.allow != nil {
 			visit(rr.allow)
@@ -197,7 +208,7 @@ func (c *compiled) table() (*proxy.Table, error) {
 	for i := range c.config.Routes {
 		r := &c.config.Routes[i]
 		u := upstreams[r.Upstream.Upstream]
-		if u == nil {
+		if u == nil && r.Upstream.Upstream != nil {
 			u = newUpstream(r.Upstream)
 			upstreams[r.Upstream.Upstream] = u
 		}

@@ -26,6 +26,21 @@ type Config struct {
 	// TLS makes every listener speak TLS. Left out, TLS ends in front of claimproxy.
 	TLS *TLS `yaml:"tls"`
 
+	// TrustedProxies are the proxies in front of claimproxy whose word is believed: about
+	// the client's address, in X-Forwarded-For, and about the request that they ask about
+	// (ForwardAuth). They are networks, single addresses, or "unix:" for every unix socket
+	// that claimproxy listens on. Whoever can send requests from there can claim to be at
+	// any address. What a trusted proxy forwards without saying for whom is from nobody
+	// known, not from the proxy. The default is none: nobody is believed.
+	TrustedProxies []TrustedProxy `yaml:"trusted_proxies,many"`
+
+	// ForwardAuth is the family of headers in which trusted proxies say what they ask
+	// about at ENDPOINTS/check; the other family is ignored. "x-forwarded", the default,
+	// is X-Forwarded-Method, -Proto, -Host and -Uri, as Traefik and Caddy send them;
+	// "x-original" is X-Original-Method and X-Original-URL, for nginx; with "off" nobody
+	// can ask.
+	ForwardAuth ForwardAuth `yaml:"forward_auth"`
+
 	// Endpoints is the path below which claimproxy's own pages live, on every host.
 	// Nothing below it is ever forwarded. The default is /.auth.
 	Endpoints string `yaml:"endpoints"`

@@ -41,6 +41,7 @@ func TestDefaultsOfTheSmallestFile(t *testing.T) {
 	want := &Config{
 		PublicURL:       &url.URL{Scheme: "https", Host: "telemetry.example.org"},
 		Listen:          []string{"127.0.0.1:8080"},
+		ForwardAuth:     ForwardAuthXForwarded,
 		Endpoints:       "/.auth",
 		StateDir:        "state",
 		ShutdownTimeout: 30 * time.Second,

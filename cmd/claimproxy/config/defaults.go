@@ -14,6 +14,9 @@ func (l *loader) defaults(c *Config) {
 	if !l.good(&c.Listen) {
 		c.Listen = []string{"127.0.0.1:8080"}
 	}
+	if !l.good(&c.ForwardAuth) {
+		c.ForwardAuth = ForwardAuthXForwarded
+	}
 	if !l.good(&c.Endpoints) {
 		c.Endpoints = "/.auth"
 	}
@@ -151,6 +154,8 @@ func (l *loader) routeDefaults(c *Config, r *Route) {
 		if !l.good(&r.ForwardToken) {
 			r.ForwardToken = u.ForwardToken
 		}
+	} else if !l.good(&r.IdentityHeaders) {
+		r.IdentityHeaders = IdentityHeaders{{Preset: PresetXForwarded}}
 	}
 }
 

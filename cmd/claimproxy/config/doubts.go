@@ -45,6 +45,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 // proxy come from.
 func (l *loader) warnLoopback(at *netip.Prefix) {
 	if slices.ContainsFunc(loopback, at.Overlaps) {
-		l.doubtful(at, "behind another proxy on this machine everybody comes from there")
+		l.doubtful(at, "behind another proxy on this machine everybody comes from there").
+			hint("unless the proxy is one of trusted_proxies, and says in X-Forwarded-For for whom it speaks")
 	}
 }

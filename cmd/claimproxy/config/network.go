@@ -71,7 +71,7 @@ func asIPv4(p netip.Prefix) string {
 }
 
 // validatePublicFrom checks the networks that a route is public for.
-func (l *loader) validatePublicFrom(r *Route) {
+func (l *loader) validatePublicFrom(c *Config, r *Route) {
 	if !l.good(&r.PublicFrom) || !l.notEmpty(&r.PublicFrom, len(r.PublicFrom), "network") {
 		return
 	}
@@ -87,7 +87,7 @@ func (l *loader) validatePublicFrom(r *Route) {
 			l.bad(at, "expected %s, got %s, which is all addresses", networkExpected, quote(at.String())).hint("if everybody may, say allow: public")
 		case slices.Contains(r.PublicFrom[:i], *at):
 			l.bad(at, "the network %s stands here twice", at)
-		default:
+		case !c.trusts(*at):
 			l.warnLoopback(at)
 		}
 	}

@@ -38,11 +38,12 @@ func (u *Upstream) decode(l *loader, n *yaml.Node, path string) bool {
 }
 
 // UpstreamRef is how a route names its upstream: by its name in upstreams, by a URL,
-// or with a mapping of its own like those in upstreams.
+// or with a mapping of its own like those in upstreams. The zero value is none.
 type UpstreamRef struct {
 	// Ref is the name as it stands in the file, empty for a URL or a mapping.
 	Ref string
-	// Upstream is what is meant. Load has made sure that it is there.
+	// Upstream is what is meant, nil for none. Load has made sure that it is there when
+	// Ref is.
 	*Upstream
 }
 
@@ -76,8 +77,10 @@ type Route struct {
 	// Methods are the methods that there are, in upper case; another one gets 405.
 	// HEAD goes with GET. Methods never choose a route. The default is all methods.
 	Methods []string `yaml:"methods,many"`
-	// Upstream is the application behind the route.
-	Upstream UpstreamRef `yaml:"upstream,required"`
+	// Upstream is the application behind the route. Left out, nothing is forwarded: the
+	// route is for trusted proxies that ask (ForwardAuth) and forward themselves; whoever
+	// comes directly gets 404.
+	Upstream UpstreamRef `yaml:"upstream"`
 	// Allow says who may: public, signed-in, nobody, a policy's name, a condition, a
 	// block {all|any|not: ...} or {expr: '...'}. A route has either Allow or Rules.
 	Allow *policy.Clause `yaml:"allow"`
@@ -92,8 +95,9 @@ type Route struct {
 	// PublicFrom are networks, or single addresses, from which everybody is let in
 	// without being asked, as with public; Allow and Rules are for the others, and what
 	// they refuse to everybody, as nobody, stays refused. What counts is the address that
-	// the connection is from: behind another proxy that is the proxy's. All addresses,
-	// 0.0.0.0/0, cannot stand here: that is public. There are none by default.
+	// the connection is from or, where that is one of TrustedProxies, the client's as the
+	// proxy tells it. All addresses, 0.0.0.0/0, cannot stand here: that is public. There
+	// are none by default.
 	PublicFrom []netip.Prefix `yaml:"public_from,many"`
 	// SignIn are the kinds of credentials that count here: "browser" and "bearer",
 	// both by default. On a host other than PublicURL's nobody can sign in with a

@@ -26,6 +26,8 @@ func form(t reflect.Type) *jsonschema.Schema {
 		return refer("duration")
 	case reflect.TypeFor[netip.Prefix]():
 		return matching(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`, "expected "+networkExpected)
+	case reflect.TypeFor[TrustedProxy]():
+		return matching(`^(unix:|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$`, "expected "+trustedExpected)
 	case reflect.TypeFor[netip.Addr]():
 		return matching(`^[0-9A-Fa-f:.]+$`, "expected an address such as 192.0.2.1 or 2001:db8::1")
 	case reflect.TypeFor[policy.Clause]():
@@ -80,7 +82,9 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 	},
 	reflect.TypeFor[Route](): func(s *jsonschema.Schema) {
 		s.OneOf = []*jsonschema.Schema{{Required: []string{"allow"}}, {Required: []string{"rules"}}}
-		s.Extras = map[string]any{"dependencies": map[string]any{"shadow": []string{"allow"}}}
+		s.Extras = map[string]any{"dependencies": map[string]any{
+			"shadow": []string{"allow"}, "forward_token": []string{"upstream"}, "cors_preflight": []string{"upstream"},
+		}}
 	},
 	reflect.TypeFor[Test](): func(s *jsonschema.Schema) {
 		s.Not = &jsonschema.Schema{Required: []string{"as", "claims"}}

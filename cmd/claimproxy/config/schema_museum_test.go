@@ -21,6 +21,7 @@ var beyondSchema = map[string]string{
 	"79-claims-that-json-cannot-say": "it sees the value and not the notation: 0x10 is a number, and a date a text",
 	"92-admin-for-everybody":         "it does not know which addresses are this machine's alone",
 	"93-admin-on-the-public-address": "it compares no addresses",
+	"101-nobody-may-ask":             "it does not compare what stands in different mappings",
 }
 
 // Whatever is wrong with the shape of a file is underlined while it is being written.

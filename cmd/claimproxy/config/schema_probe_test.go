@@ -21,7 +21,7 @@ var probes = []string{
 	"10.0.0.0/8", "['10.0.0.0/8', '2001:db8::1']", "192.0.2.1", "invent", "[invent]", "openid", "[openid, a]", "bearer", "[bearer]", "access_token", "[id_token, access_token]",
 	"{file: invent-secret}", "{env: CLIENT_SECRET}", "{credential: client}", "{file: invent-secret, env: CLIENT_SECRET}", "{file: null}", "{credential: a/b}",
 	"grafana", "[grafana, {X-Role: name}]", "[none]", "[none, grafana]", "{X-Role: {admins: a, else: b}}", "{X-Role: {else: b}}", "{Host: name}", "{X-Role: ' a'}",
-	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
+	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "x-original", "'unix:'", "['unix:', 10.0.0.1]", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
 	"tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
 	"[{id: invent, issuer: 'https://invent.example.org', client_id: abc}]", "[{id: invent, issuer: 'https://invent.example.org'}]",
 	"{developers: groups contains a, admins: {require: groups contains b, title: x}}", "{telemetry: {url: 'http://127.0.0.1:1'}}", "{telemetry: 'http://127.0.0.1:1'}", "{developer: {groups: [a]}, admin: {}}",

@@ -20,7 +20,8 @@ func (l *loader) warnUnused(c *Config) {
 	}
 	used := c.policiesFrom(names, func(*Policy) bool { return true })
 	for i := range c.Policies {
-		if p := &c.Policies[i]; !used[p.Name] {
+		// A proxy that asks may name any policy.
+		if p := &c.Policies[i]; !used[p.Name] && !c.Asked() {
 			l.doubtful(&p.Name, "no route uses this policy")
 		}
 	}

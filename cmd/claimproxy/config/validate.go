@@ -33,6 +33,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 		l.warnUnused(c)
 		l.warnProviders(c)
 		l.warnParted(c)
+		l.warnUnasked(c)
 		l.warnClaims(c)
 	}
 }
@@ -75,6 +76,7 @@ func (l *loader) validateTop(c *Config) {
 	if t := c.TLS; t != nil && l.good(&t.Cert) && l.good(&t.Key) && !l.env.WithoutSecrets {
 		l.validateTLS(t)
 	}
+	l.validateTrusted(c)
 	if l.good(&c.Endpoints) {
 		l.checkFixedPath(&c.Endpoints, c.Endpoints, "/.auth")
 	}

@@ -35,7 +35,7 @@ func (l *loader) validateRoutes(c *Config, root *yaml.Node) {
 		l.validateShadows(r)
 		l.validateSignIn(c, r)
 		l.validateProviderNames(c, &r.Providers)
-		l.validatePublicFrom(r)
+		l.validatePublicFrom(c, r)
 	}
 	l.validateReach(c)
 	if asking := slices.IndexFunc(c.Routes, func(r Route) bool { return r.asksWho() }); asking >= 0 && len(c.Providers) == 0 && (l.good(&c.Providers) || !l.set(&c.Providers)) {
@@ -160,6 +160,10 @@ var knownMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 // validateTarget checks where a route leads.
 func (l *loader) validateTarget(c *Config, r *Route) {
+	if !l.set(&r.Upstream) {
+		l.validateAsked(c, r)
+		return
+	}
 	if !l.good(&r.Upstream) {
 		return
 	}

@@ -41,6 +41,9 @@ func New(cfg *config.Config, table *proxy.Table, ownPaths []string, now func() t
 	p, err := proxy.New(proxy.Config{
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, OwnPaths: ownPaths, Table: table, ProviderNames: names,
 		Sessions: cast{}, Tokens: cast{}, Answers: answer.New(answer.Options{Endpoints: cfg.Endpoints}), Now: now,
+		// Routes without an upstream are decided on like any other. Nobody is trusted: a
+		// caller's address is the one that is given, whatever proxies it came through.
+		ForwardAuth: proxy.ForwardAuthXForwarded,
 	})
 	if err != nil {
 		return nil, err

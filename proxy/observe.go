@@ -66,6 +66,7 @@ type exchange struct {
 	target   Target
 	route    *Entry // nil: none was found, or looked for
 	verdict  Verdict
+	returnTo string // where to go after signing in, if not to what was asked for
 	own      bool   // it is for a page of our own
 	upstream string // the name of the one that was asked
 	leftOut  int    // see Event.LeftOut

@@ -42,6 +42,8 @@ type Config struct {
 	// kind of credentials.
 	Sessions Sessions
 	Tokens   Tokens
+	// Forms keeps forms that were sent with a session that was over; nil keeps none.
+	Forms Forms
 	// Cookies are the names of claimproxy's own cookies, which no upstream gets.
 	Cookies session.CookieNames
 	// Answers makes the answers of our own.
@@ -79,6 +81,7 @@ type Proxy struct {
 	table       *Table
 	sessions    Sessions
 	tokens      Tokens
+	forms       Forms
 	cookies     session.CookieNames
 	answers     *answer.Answers
 	names       map[string]string
@@ -113,6 +116,7 @@ func New(c Config) (*Proxy, error) {
 		table:       c.Table,
 		sessions:    c.Sessions,
 		tokens:      c.Tokens,
+		forms:       c.Forms,
 		cookies:     c.Cookies,
 		answers:     c.Answers,
 		names:       maps.Clone(c.ProviderNames),

@@ -32,6 +32,9 @@ func (p *Proxy) refuse(x *exchange, v Verdict) {
 	r := x.request
 	x.verdict = v
 	p.logCause(x, v)
+	if v.Outcome == SignIn {
+		p.keepForm(x, v)
+	}
 	leaveBody(x, linger)
 	mayNavigate := x.route != nil && x.route.SignIn.Has(Browser)
 	switch v.Outcome {
@@ -127,7 +130,11 @@ func challenge(t *Target, code, description string) string {
 
 // signInURL is where to sign in and come back from.
 func (p *Proxy) signInURL(x *exchange) string {
-	return p.signIn + "?return_to=" + url.QueryEscape(returnTo(&x.target, x.request.Method))
+	place := x.returnTo
+	if place == "" {
+		place = returnTo(&x.target, x.request.Method)
+	}
+	return p.signIn + "?return_to=" + url.QueryEscape(place)
 }
 
 // returnTo is the way back after signing in: this very page, if opening it again is
@@ -208,6 +215,9 @@ func (p *Proxy) answer(x *exchange, status int, v Verdict) {
 			problem.Detail += " " + sendToken
 		}
 		content.Actions = []answer.Action{{Label: "Sign in", URL: p.signInURL(x), Main: true}}
+		if x.returnTo != "" {
+			content.Text = append(content.Text, "What you have just sent is kept for a quarter of an hour: sign in, and you can send it again.")
+		}
 	case status == http.StatusUnauthorized && v.Reason == Reason(session.ReasonNoCredentials):
 		content.Title, content.Text = forPrograms, []string{sendToken}
 		problem.Detail = forPrograms + ". " + sendToken

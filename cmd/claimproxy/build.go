@@ -68,7 +68,7 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	tokens := bearer.New(bearer.Config{Providers: providers, Needs: c.claims(), Resource: resources, Log: log})
 	s.closers = append(s.closers, tokens.Close)
 	pages := login.New(login.Config{
-		Providers: providers, Sessions: store, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
+		Providers: providers, Sessions: store, Parking: store, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
 		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})
@@ -81,7 +81,7 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 		native: &native.Handler{Providers: providers, Origin: resources, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
-		Table: table, Sessions: store, Tokens: tokens, Own: own, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
+		Table: table, Sessions: store, Tokens: tokens, Own: own, Forms: pages, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
 		PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.Cookies(),
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
 		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: w.observer(c), Log: log,

@@ -74,6 +74,9 @@ type Action struct {
 	// Post makes it a form that is sent with POST and carries Hidden.
 	Post   bool
 	Hidden map[string]string
+	// Form, if set, makes it a form that is sent with POST and carries these fields
+	// instead.
+	Form *Form
 	// Logo is the picture beside the label: a path, an https URL or a data: URL of
 	// an image. Its alternative text is empty, as the label says the name.
 	Logo string

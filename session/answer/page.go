@@ -72,6 +72,7 @@ type action struct {
 	Post   bool
 	Main   bool
 	Hidden map[string]string
+	Form   *Form
 	// Logo passed safeLogo, so the template need not filter it again: it would
 	// refuse data: URLs.
 	Logo  template.URL
@@ -155,7 +156,7 @@ func (p *pagePolicy) actions(actions []Action) []action {
 		if !safeLink(a.URL) {
 			continue
 		}
-		s := action{Label: a.Label, URL: a.URL, Main: a.Main, Post: a.Post, Hidden: a.Hidden, Light: newFill(a.Color)}
+		s := action{Label: a.Label, URL: a.URL, Main: a.Main, Post: a.Post || a.Form != nil, Hidden: a.Hidden, Form: a.Form, Light: newFill(a.Color)}
 		s.Dark = newFill(a.ColorDark)
 		if !s.Dark.Set() {
 			s.Dark = s.Light

@@ -31,6 +31,8 @@ type Config struct {
 	Providers []*provider.Provider
 	// Sessions begins and ends sessions.
 	Sessions Sessions
+	// Parking keeps forms that were sent with a session that was over; nil keeps none.
+	Parking Parking
 	// Sealer seals the cookie of an attempt.
 	Sealer *session.Sealer
 	// Cookies names the attempt cookies and gives their attributes.
@@ -110,6 +112,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.only(w, r, h.signOut, http.MethodGet, http.MethodHead, http.MethodPost)
 	case "me":
 		h.only(w, r, h.me, http.MethodGet, http.MethodHead)
+	case resendPage:
+		h.only(w, r, h.resend, http.MethodGet, http.MethodHead)
 	default:
 		h.notFound(w, r)
 	}

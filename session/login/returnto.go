@@ -50,7 +50,7 @@ func (h *Handler) landing(raw string) bool {
 		return false
 	}
 	below := path == h.Endpoints || strings.HasPrefix(path, h.Endpoints+"/")
-	return (!below || path == h.Endpoints+"/me") && h.CallbackPaths[path] == ""
+	return (!below || h.ownLanding(path)) && h.CallbackPaths[path] == ""
 }
 
 // printable says whether a text has no control character of ASCII.

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"html"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,5 +142,39 @@ func TestAnOutageEndsNoSession(t *testing.T) {
 			}
 			return a.status == http.StatusOK
 		})
+	})
+}
+
+// TestAFormSurvivesASessionThatIsOver: what somebody typed while their session ended is
+// there again when they have signed in, and is sent when they say so.
+func TestAFormSurvivesASessionThatIsOver(t *testing.T) {
+	eachProvider(t, func(t *testing.T, setup setup) {
+		p := setup.shared(t)
+		s := setup.site(t)
+		s.Recorder = newRecorder(t).url
+		s.Session = "{idle: 2s}"
+		s.start()
+		alice := people()["alice"]
+		b := s.browser()
+		place := mustParse(t, s.url+"/recorder/notes?draft=1")
+		b.signIn(s.url+"/recorder/", p, alice).wantStatus(t, http.StatusOK)
+		typed := url.Values{"text": {"a & b <c>"}, "tag": {"1", "2"}}
+		b.navigate(http.MethodPost, place, typed, "same-origin", place).wantStatus(t, http.StatusOK)
+		time.Sleep(2100 * time.Millisecond)
+
+		a := b.navigate(http.MethodPost, place, typed, "same-origin", place).wantStatus(t, http.StatusUnauthorized)
+		link := regexp.MustCompile(`href="([^"]*/\.auth/sign-in\?return_to=[^"]*resend[^"]*)"`).FindStringSubmatch(a.body)
+		if link == nil {
+			t.Fatalf("the page does not say that the form was kept:\n%s", a.body)
+		}
+		page := b.signIn(html.UnescapeString(link[1]), p, alice).wantStatus(t, http.StatusOK)
+		forms := page.forms()
+		if len(forms) != 1 {
+			t.Fatalf("got %d forms on the page, want the one that sends it again\n%s", len(forms), page.body)
+		}
+		got := b.submit(page, forms[0], nil).arrival(t)
+		if sent, _ := url.ParseQuery(got.Body); got.Method != http.MethodPost || got.URI != "/recorder/notes?draft=1" || sent.Encode() != typed.Encode() {
+			t.Errorf("the application got %s %s with %q, want the form as it was", got.Method, got.URI, got.Body)
+		}
 	})
 }

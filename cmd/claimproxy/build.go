@@ -47,13 +47,9 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	}()
 	cfg := c.config
 
-	secret, err := session.LoadSecret(cfg.StateDir, "secret")
+	sealer, err := newSealer(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("state_dir: %w", err)
-	}
-	sealer, err := session.NewSealer([][]byte{secret})
-	if err != nil {
-		return nil, fmt.Errorf("state_dir: %w", err)
+		return nil, err
 	}
 	providers, err := s.newProviders(cfg, log)
 	if err != nil {

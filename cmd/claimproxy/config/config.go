@@ -124,6 +124,12 @@ type Session struct {
 	// Store is where sessions are kept: "file", the default, an embedded database
 	// in StateDir.
 	Store SessionStore `yaml:"store"`
+	// Secrets are what all keys of sessions are derived from: the first seals, all open.
+	// To change one, put the new one first, and take the old one away when all that it
+	// sealed is over, which is after Lifetime. Each is at least 32 random bytes in
+	// base64url, base64 or hexadecimal, as "claimproxy secret" prints one. Left out,
+	// there is one in StateDir, which claimproxy makes.
+	Secrets []Secret `yaml:"secrets,many"`
 	// Idle is how long a session lives without a request. The default is 8h, or
 	// Lifetime where that is shorter.
 	Idle time.Duration `yaml:"idle"`

@@ -43,6 +43,8 @@ var limits = map[string]limit{
 	"Admin.listen": {value: address},
 	"Audit.file":   {value: &jsonschema.Schema{Type: "string", MinLength: new(uint64(1)), Not: &jsonschema.Schema{Const: "-"}}},
 
+	"Session.secrets": {filled: true},
+
 	"Cookie.name": {value: token("expected a name of letters, digits and signs such as - and _")},
 
 	"Provider.id":            {value: matching(providerID.String(), "expected small letters, digits and -, not - first")},

@@ -19,6 +19,7 @@ var beyondSchema = map[string]string{
 	"69-routes-that-never-match":     "it compares no paths",
 	"76-comment-in-an-expression":    "it sees no comments",
 	"79-claims-that-json-cannot-say": "it sees the value and not the notation: 0x10 is a number, and a date a text",
+	"115-session-secrets":            "it reads no files",
 	"92-admin-for-everybody":         "it does not know which addresses are this machine's alone",
 	"93-admin-on-the-public-address": "it compares no addresses",
 	"101-nobody-may-ask":             "it does not compare what stands in different mappings",

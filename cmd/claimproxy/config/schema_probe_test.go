@@ -19,7 +19,7 @@ var probes = []string{
 	"https://x.example.org", "http://127.0.0.1:8000", "http://x.example.org/y?z", "HTTPS://X.example.org/", "http://[::1]:80", "org.kde.x:/y", "telemetry", "{url: 'http://127.0.0.1:1'}",
 	"127.0.0.1:80", "':80'", "'[::1]:80'", "[':80', ':81']", "GET", "[GET, POST]", "[GET, GET]", "get", "M-SEARCH", "TRACE", "GET /", "[GET /, GET /grafana/]", "GET https://telemetry.example.org?x",
 	"10.0.0.0/8", "['10.0.0.0/8', '2001:db8::1']", "192.0.2.1", "invent", "[invent]", "openid", "[openid, a]", "bearer", "[bearer]", "access_token", "[id_token, access_token]",
-	"{file: invent-secret}", "{env: CLIENT_SECRET}", "{credential: client}", "{file: invent-secret, env: CLIENT_SECRET}", "{file: null}", "{credential: a/b}",
+	"{file: invent-secret}", "{file: session-secret}", "[{file: session-secret}]", "{env: CLIENT_SECRET}", "{credential: client}", "{file: invent-secret, env: CLIENT_SECRET}", "{file: null}", "{credential: a/b}",
 	"grafana", "[grafana, {X-Role: name}]", "[none]", "[none, grafana]", "{X-Role: {admins: a, else: b}}", "{X-Role: {else: b}}", "{Host: name}", "{X-Role: ' a'}",
 	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "x-original", "'unix:'", "['unix:', 10.0.0.1]", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
 	"tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",

@@ -109,8 +109,10 @@ var (
 	keyPattern = regexp.MustCompile(`"[^"]*"\s*:|'[^']*'\s*:|[\pL\pN_.-]+\s*:`)
 	// referencePattern is a secret that is not in the file and may be shown.
 	referencePattern = regexp.MustCompile(`^\s*\{\s*(?:file|env|credential)\s*:\s*[^,{}\[\]]*\}`)
+	// referenceList is a list of such.
+	referenceList = regexp.MustCompile(`^\s*\[(?:\s*\{\s*(?:file|env|credential)\s*:\s*[^,{}\[\]]*\}\s*,?)*\]`)
 	// referenceLine is the same thing over several lines.
-	referenceLine = regexp.MustCompile(`^\s*(?:file|env|credential)\s*:\s`)
+	referenceLine = regexp.MustCompile(`^\s*(?:-\s+)?(?:(?:file|env|credential)\s*:\s|\{\s*(?:file|env|credential)\s*:\s*[^,{}\[\]]*\}\s*$)`)
 	// userInfo is the password in a URL, and bareUserInfo in one that lacks its scheme.
 	userInfo     = regexp.MustCompile(`://[^/\s"'@]*@`)
 	bareUserInfo = regexp.MustCompile(`([\w.+-]+:)[^/\s"'@]+@(\w)`)
@@ -142,7 +144,7 @@ func maskSecrets(lines []string) []string {
 			if !isSecretName(key) {
 				continue
 			}
-			if reference := referencePattern.FindString(rest); reference != "" {
+			if referencePattern.MatchString(rest) || referenceList.MatchString(rest) {
 				continue
 			}
 			inside = at[0]

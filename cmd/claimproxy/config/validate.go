@@ -116,21 +116,6 @@ func (l *loader) validateTLS(t *TLS) {
 	}
 }
 
-func (l *loader) validateSession(s *Session) {
-	if s.Idle > s.Lifetime {
-		l.bad(&s.Idle, "expected no more than the lifetime of %s, got %s", formatDuration(s.Lifetime), formatDuration(s.Idle))
-	}
-	if name := &s.Cookie.Name; l.good(name) {
-		switch lower := strings.ToLower(*name); {
-		case !isToken(*name):
-			l.bad(name, "expected a name of letters, digits and signs such as - and _, got %s", quote(*name))
-		case strings.HasPrefix(lower, "__host-"), strings.HasPrefix(lower, "__secure-"):
-			l.bad(name, "expected a name without its prefix, which claimproxy puts there itself, got %s", quote(*name)).
-				hint("did you mean %q?", strings.SplitN(*name, "-", 2)[1])
-		}
-	}
-}
-
 func (l *loader) validateUpstream(u *Upstream) {
 	if strings.ContainsFunc(u.Name, func(r rune) bool { return r > 0x7f || !isNameByte(byte(r)) }) {
 		l.bad(&u.Name, "expected a name of letters, digits, - and _, got %s", quote(u.Name))

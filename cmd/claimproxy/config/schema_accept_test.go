@@ -25,7 +25,7 @@ func TestSchemaAcceptsWhatPeopleCopyFrom(t *testing.T) {
 		}
 		accepted(name, mainSchema, string(data))
 	}
-	for _, page := range []string{"README.md", "docs/policies.md"} {
+	for _, page := range []string{"README.md", "docs/policies.md", "docs/forward-auth.md"} {
 		pieces := yamlPieces(t, "../../../"+page)
 		if len(pieces) == 0 {
 			t.Errorf("%s has no piece of configuration", page)

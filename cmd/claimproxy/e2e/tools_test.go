@@ -38,12 +38,27 @@ var (
 		present: func() bool { return onPath("sh") && onPath("curl") },
 		install: "apt-get install --no-install-recommends curl",
 	}
+	nginx = tool{
+		name:    "nginx",
+		present: func() bool { return nginxProgram() != "" },
+		install: "apt-get install --no-install-recommends nginx-light",
+	}
 	prometheusServer = tool{
 		name:    "Prometheus",
 		present: func() bool { return onPath("prometheus") },
 		install: "apt-get install --no-install-recommends prometheus",
 	}
 )
+
+// nginxProgram finds nginx, which Debian keeps where only root looks. Empty means none.
+func nginxProgram() string {
+	for _, program := range []string{"nginx", "/usr/sbin/nginx"} {
+		if onPath(program) {
+			return program
+		}
+	}
+	return ""
+}
 
 // node returns a Node.js that oidc-provider runs on: the system's, or the one that
 // "make deps" put into .cache where the system's is too old. Empty means none.

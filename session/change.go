@@ -69,7 +69,7 @@ func (s *Store) replace(ctx context.Context, d *data) error {
 // own one, which may have been started while the request was being answered.
 func (s *Store) endCarried(ctx context.Context, r *http.Request, own handle) error {
 	var handles [maxHandles]handle
-	n := carriedHandles(r.Header["Cookie"], s.names.Session, &handles)
+	n := s.carried(r, &handles)
 	ending := handles[:n]
 	if own != (handle{}) && !contains(ending, &own) {
 		ending = append(ending, own)

@@ -1,54 +1,23 @@
 package session
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"strings"
-	"time"
 )
 
-// CookieNames are the names of all cookies that claimproxy sets on a host. It is
-// comparable and cheap to copy.
-type CookieNames struct {
-	// Session is the name of the session cookie.
-	Session string
-	// AttemptPrefix begins the name of each sign-in attempt's cookie; what follows
-	// tells attempts apart, so that tabs do not disturb each other.
-	AttemptPrefix string
-	// Secure says that all of them are set with the Secure attribute.
-	Secure bool
-}
-
-// NewCookieNames derives the names from the configured one. With secure they
-// begin with __Host-, so that a browser accepts them over https alone, for exactly
-// this host and all its paths (RFC 6265bis section 4.1.3.2). Without, for plain
-// http on loopback, they have no prefix.
-func NewCookieNames(name string, secure bool) (CookieNames, error) {
-	lower := strings.ToLower(name)
-	switch {
-	case name == "":
-		return CookieNames{}, errors.New("cookie name is empty")
-	case strings.HasPrefix(lower, "__host-"), strings.HasPrefix(lower, "__secure-"):
-		return CookieNames{}, fmt.Errorf("cookie name %q: the prefix is added by claimproxy; expected a name without it", name)
-	case (&http.Cookie{Name: name, Value: "x"}).Valid() != nil:
-		return CookieNames{}, fmt.Errorf("cookie name %q: expected letters, digits and - _ . only", name)
-	}
-	if secure {
-		name = "__Host-" + name
-	}
-	return CookieNames{Session: name, AttemptPrefix: name + "-login-", Secure: secure}, nil
-}
-
-// Own reports whether a cookie of this name is claimproxy's: the session cookie,
-// a numbered part of it, or a sign-in attempt's.
+// Own reports whether a cookie of this name is claimproxy's: a session cookie, a
+// numbered part of one, or a sign-in attempt's. A host's own and the shared one count
+// on every host.
 func (n CookieNames) Own(name string) bool {
-	rest, ok := strings.CutPrefix(name, n.Session)
-	if !ok || n.Session == "" {
-		return false
-	}
-	if rest == "" || strings.HasPrefix(name, n.AttemptPrefix) {
-		return true
+	return n.Session != "" && (isPart(name, n.Session) || strings.HasPrefix(name, n.AttemptPrefix)) ||
+		n.Shared != "" && isPart(name, n.Shared)
+}
+
+// isPart reports whether name is that of a session cookie or of a numbered part of it.
+func isPart(name, session string) bool {
+	rest, ok := strings.CutPrefix(name, session)
+	if !ok || rest == "" {
+		return ok
 	}
 	number, ok := strings.CutPrefix(rest, ".")
 	return ok && number != "" && strings.Trim(number, "0123456789") == ""
@@ -113,17 +82,4 @@ func setCookie(w http.ResponseWriter, c *http.Cookie) {
 		}
 	}
 	h["Set-Cookie"] = append(kept, c.String())
-}
-
-// cookie returns the session cookie. There is no Domain attribute, so that no
-// other host gets it.
-func (s *Store) cookie(value string, maxAge int) *http.Cookie {
-	c := &http.Cookie{
-		Name: s.names.Session, Value: value, Path: "/", MaxAge: maxAge,
-		Secure: s.names.Secure, HttpOnly: true, SameSite: s.sameSite,
-	}
-	if maxAge < 0 {
-		c.Expires = time.Unix(1, 0) // for what does not know Max-Age
-	}
-	return c
 }

@@ -15,9 +15,9 @@ func TestNewCookieNames(t *testing.T) {
 		secure bool
 		want   CookieNames
 	}{
-		{"claimproxy", true, CookieNames{"__Host-claimproxy", "__Host-claimproxy-login-", true}},
-		{"claimproxy", false, CookieNames{"claimproxy", "claimproxy-login-", false}},
-		{"a.b_c-1", true, CookieNames{"__Host-a.b_c-1", "__Host-a.b_c-1-login-", true}},
+		{"claimproxy", true, CookieNames{Session: "__Host-claimproxy", AttemptPrefix: "__Host-claimproxy-login-", Secure: true}},
+		{"claimproxy", false, CookieNames{Session: "claimproxy", AttemptPrefix: "claimproxy-login-", Secure: false}},
+		{"a.b_c-1", true, CookieNames{Session: "__Host-a.b_c-1", AttemptPrefix: "__Host-a.b_c-1-login-", Secure: true}},
 	} {
 		got, err := NewCookieNames(tt.name, tt.secure)
 		if err != nil || got != tt.want {

@@ -26,7 +26,7 @@ const (
 // backend, no allocation.
 func (s *Store) Identify(r *http.Request) (*Identity, error) {
 	var handles [maxHandles]handle
-	n := carriedHandles(r.Header["Cookie"], s.names.Session, &handles)
+	n := s.carried(r, &handles)
 	outcome := ErrNoCredentials
 	now := s.now()
 	for i := range handles[:n] {
@@ -111,7 +111,7 @@ func (s *Store) find(r *http.Request) (*data, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	var handles [maxHandles]handle
-	n := carriedHandles(r.Header["Cookie"], s.names.Session, &handles)
+	n := s.carried(r, &handles)
 	outcome := ErrNoCredentials
 	for i := range handles[:n] {
 		d, err := s.load(ctx, &handles[i])

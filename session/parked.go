@@ -70,7 +70,7 @@ func (s *Store) Last(r *http.Request) (*Identity, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	var handles [maxHandles]handle
-	n := carriedHandles(r.Header["Cookie"], s.names.Session, &handles)
+	n := s.carried(r, &handles)
 	outcome := ErrNoCredentials
 	for i := range handles[:n] {
 		d, err := s.load(ctx, &handles[i])

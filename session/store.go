@@ -20,6 +20,9 @@ type StoreOptions struct {
 	Sealer *Sealer
 	// CookieName is the configured name, without prefix.
 	CookieName string
+	// CookieDomain is the domain whose hosts have one session cookie together. Empty, or
+	// outside of it, each host has its own.
+	CookieDomain string
 	// Secure is false for plain http on loopback and nowhere else: then the cookie
 	// goes without the __Host- prefix and the Secure attribute.
 	Secure bool
@@ -77,6 +80,9 @@ var _ sessions.Store = (*Store)(nil)
 // NewStore makes a store. Whoever makes it also calls Run once, and Close.
 func NewStore(o StoreOptions) (*Store, error) {
 	names, err := NewCookieNames(o.CookieName, o.Secure)
+	if err == nil && o.CookieDomain != "" {
+		names, err = names.sharedBelow(o.CookieDomain)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("session store: %w", err)
@@ -187,7 +193,7 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.S
 		if err := s.endCarried(ctx, r, own); err != nil {
 			return err
 		}
-		setCookie(w, s.cookie("", -1))
+		setCookie(w, s.cookie(r, "", -1))
 		session.ID = ""
 		session.Values[dataKey{}] = &data{absent: endedError()}
 		return nil
@@ -199,7 +205,7 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.S
 	if err := s.create(ctx, r, d); err != nil {
 		return err
 	}
-	setCookie(w, s.cookie(d.handle.text(), wholeSeconds(d.record.Ends.Sub(d.record.Seen))))
+	setCookie(w, s.cookie(r, d.handle.text(), wholeSeconds(d.record.Ends.Sub(d.record.Seen))))
 	session.ID = d.handle.storeKey().String()
 	return nil
 }

@@ -18,6 +18,7 @@ func RunTests(t *testing.T, open func(t *testing.T) session.Backend) {
 	t.Run("Lifetime", func(t *testing.T) { runGroup(t, open, lifetimeTests) })
 	t.Run("AttackOnLifecycle", func(t *testing.T) { runGroup(t, open, lifecycleTests) })
 	t.Run("AttackOnCookie", func(t *testing.T) { runGroup(t, open, cookieTests) })
+	t.Run("Hosts", func(t *testing.T) { runGroup(t, open, hostTests) })
 }
 
 // test is one test with a backend of its own.

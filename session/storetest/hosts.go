@@ -1,0 +1,234 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// hostTests are about one session on several hosts.
+var hostTests = []test{
+	{"another host adopts the session, and signing out on either ends both", testAdopt},
+	{"adopting a session ends the one that was there", testAdoptInPlace},
+	{"a session that is over is not adopted", testAdoptOver},
+	{"what is no pass is not adopted", testAdoptGarbage},
+	{"a name can be used once, wherever the backend is shared", testOnce},
+	{"a domain's hosts share one cookie, others have their own", testSharedCookie},
+	{"a cookie tossed by a sibling host does not hide the shared one", testSharedTossed},
+}
+
+// at is a request to a host with these Cookie header fields.
+func at(host string, cookies ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "https://"+host+"/", nil)
+	for _, c := range cookies {
+		r.Header.Add("Cookie", c)
+	}
+	return r
+}
+
+// set returns the one cookie that an answer sets.
+func set(t *testing.T, w *httptest.ResponseRecorder) *http.Cookie {
+	t.Helper()
+	list := (&http.Response{Header: w.Header()}).Cookies()
+	if len(list) != 1 {
+		t.Fatalf("got %d cookies, want one: %v", len(list), list)
+	}
+	return list[0]
+}
+
+func pair(c *http.Cookie) string { return c.Name + "=" + c.Value }
+
+// signedIn signs somebody in at a host.
+func (w *world) signedIn(t *testing.T, host, subject string) *http.Cookie {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	if err := w.Start(rec, at(host), Person(subject)); err != nil {
+		t.Fatal(err)
+	}
+	return set(t, rec)
+}
+
+// adopted takes the session of a request over to another one's host.
+func (w *world) adopted(t *testing.T, from, to *http.Request) *http.Cookie {
+	t.Helper()
+	pass, err := w.Pass(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	if err := w.Adopt(rec, to, pass); err != nil {
+		t.Fatal(err)
+	}
+	return set(t, rec)
+}
+
+func testAdopt(t *testing.T, b session.Backend) {
+	for _, signOutAt := range []string{"telemetry.example.org", "wiki.example.net"} {
+		w := newWorld(t, b)
+		here := w.signedIn(t, "telemetry.example.org", "jane")
+		w.clock.Advance(idle / 2)
+		there := w.adopted(t, at("telemetry.example.org", pair(here)), at("wiki.example.net"))
+		if there.Name != "__Host-claimproxy" || there.Domain != "" || there.Path != "/" || !there.Secure || !there.HttpOnly || there.SameSite != here.SameSite {
+			t.Errorf("got the cookie %v", there)
+		}
+		if want := here.MaxAge - int(idle/2/time.Second); there.MaxAge != want {
+			t.Errorf("got Max-Age %d, want %d: it ends with the session", there.MaxAge, want)
+		}
+		other := w.again(t) // another replica, or the same one later
+		for _, r := range []*http.Request{at("telemetry.example.org", pair(here)), at("wiki.example.net", pair(there))} {
+			wantPerson(t, w, r, "jane")
+			wantPerson(t, other, r, "jane")
+		}
+		rec := httptest.NewRecorder()
+		if err := w.End(rec, at(signOutAt, pair(here))); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*http.Request{at("telemetry.example.org", pair(here)), at("wiki.example.net", pair(there)), at("docs.example.net", pair(there))} {
+			wantNobody(t, w, r)
+			wantNobody(t, other, r)
+		}
+	}
+}
+
+func testAdoptInPlace(t *testing.T, b session.Backend) {
+	w := newWorld(t, b)
+	jane := w.signedIn(t, "telemetry.example.org", "jane")
+	joe := w.signedIn(t, "wiki.example.net", "joe")
+	there := w.adopted(t, at("telemetry.example.org", pair(jane)), at("wiki.example.net", pair(joe)))
+	wantPerson(t, w, at("wiki.example.net", pair(there)), "jane")
+	wantNobody(t, w, at("wiki.example.net", pair(joe)))
+	// Once more, as a second tab does: nothing is ended.
+	there = w.adopted(t, at("telemetry.example.org", pair(jane)), at("wiki.example.net", pair(there)))
+	wantPerson(t, w, at("wiki.example.net", pair(there)), "jane")
+	wantPerson(t, w, at("telemetry.example.org", pair(jane)), "jane")
+}
+
+func testAdoptOver(t *testing.T, b session.Backend) {
+	w := newWorld(t, b)
+	jane := w.signedIn(t, "telemetry.example.org", "jane")
+	pass, err := w.Pass(at("telemetry.example.org", pair(jane)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(idle)
+	rec := httptest.NewRecorder()
+	var rejected *session.Rejected
+	if err := w.Adopt(rec, at("wiki.example.net"), pass); !errors.As(err, &rejected) || rejected.Reason != session.ReasonSessionExpired {
+		t.Errorf("Adopt: got %v, want session-expired", err)
+	}
+	if _, err := w.Pass(at("telemetry.example.org", pair(jane))); !errors.As(err, &rejected) || rejected.Reason != session.ReasonSessionExpired {
+		t.Errorf("Pass: got %v, want session-expired", err)
+	}
+	if err := w.End(httptest.NewRecorder(), at("telemetry.example.org", pair(jane))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Adopt(rec, at("wiki.example.net"), pass); !errors.As(err, &rejected) || rejected.Reason != session.ReasonSessionEnded {
+		t.Errorf("Adopt: got %v, want session-ended", err)
+	}
+	if len(rec.Header()) != 0 {
+		t.Errorf("got %v, want no cookie", rec.Header())
+	}
+}
+
+func testAdoptGarbage(t *testing.T, b session.Backend) {
+	w := newWorld(t, b)
+	jane := w.signedIn(t, "telemetry.example.org", "jane")
+	for _, pass := range []string{"", "x", flip(jane.Value, 0), flip(jane.Value, 5), flip(jane.Value, 48), jane.Value + "A", jane.Value[1:]} {
+		rec := httptest.NewRecorder()
+		if err := w.Adopt(rec, at("wiki.example.net"), []byte(pass)); err == nil || len(rec.Header()) != 0 {
+			t.Errorf("%q: got error %v and %v", pass, err, rec.Header())
+		}
+	}
+	if _, err := w.Pass(at("telemetry.example.org")); !errors.Is(err, session.ErrNoCredentials) {
+		t.Errorf("Pass of nobody: got %v", err)
+	}
+	wantPerson(t, w, at("telemetry.example.org", pair(jane)), "jane")
+}
+
+func testOnce(t *testing.T, b session.Backend) {
+	w := newWorld(t, b)
+	other := w.again(t)
+	until := w.clock.Now().Add(time.Minute)
+	ctx := context.Background()
+	if err := w.Once(ctx, "a", until); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*world{w, other} {
+		if err := s.Once(ctx, "a", until); !errors.Is(err, session.ErrExists) {
+			t.Errorf("got %v, want %v", err, session.ErrExists)
+		}
+	}
+	if err := other.Once(ctx, "b", until); err != nil {
+		t.Errorf("another name: got %v", err)
+	}
+	// It takes no room for longer than it must.
+	if n, err := b.Sweep(ctx, until.Add(time.Second)); err != nil || n != 2 {
+		t.Errorf("swept %d, %v; want 2", n, err)
+	}
+}
+
+func sharing(o *session.StoreOptions) { o.CookieDomain = "int.example.org" }
+
+func testSharedCookie(t *testing.T, b session.Backend) {
+	w := newWorld(t, b, sharing)
+	jane := w.signedIn(t, "id.int.example.org:443", "jane")
+	if jane.Name != "__Secure-claimproxy" || jane.Domain != "int.example.org" || jane.Path != "/" || !jane.Secure || !jane.HttpOnly {
+		t.Errorf("got the cookie %v", jane)
+	}
+	for _, host := range []string{"int.example.org", "wiki.int.example.org", "a.b.int.example.org", "WIKI.INT.example.org.", "wiki.int.example.org:8443"} {
+		r := at("x", pair(jane))
+		r.Host = host
+		wantPerson(t, w, r, "jane")
+	}
+	// A host outside has its own, and neither is taken for the other.
+	there := w.adopted(t, at("id.int.example.org", pair(jane)), at("wiki.example.net"))
+	if there.Name != "__Host-claimproxy" || there.Domain != "" || there.Value != jane.Value {
+		t.Errorf("got the cookie %v", there)
+	}
+	for _, host := range []string{"wiki.example.net", "evilint.example.org", "int.example.org.evil.example", "example.org"} {
+		wantPerson(t, w, at(host, pair(there)), "jane")
+		wantNobody(t, w, at(host, pair(jane)))
+	}
+	wantNobody(t, w, at("wiki.int.example.org", pair(there)))
+	// Signing out takes the cookie from all hosts that have it.
+	rec := httptest.NewRecorder()
+	if err := w.End(rec, at("wiki.int.example.org", pair(jane))); err != nil {
+		t.Fatal(err)
+	}
+	if gone := set(t, rec); gone.Name != "__Secure-claimproxy" || gone.Domain != "int.example.org" || gone.MaxAge >= 0 || !gone.Secure {
+		t.Errorf("got the deletion %v", gone)
+	}
+	wantNobody(t, w, at("wiki.example.net", pair(there)))
+	for _, name := range []string{"__Secure-claimproxy", "__Secure-claimproxy.1", "__Host-claimproxy", "__Host-claimproxy-login-x"} {
+		if !w.Cookies().Own(name) {
+			t.Errorf("%s would go to an upstream", name)
+		}
+	}
+	for _, name := range []string{"claimproxy", "__Secure-claimproxy-login-x", "__Secure-claimproxyx", "__secure-claimproxy"} {
+		if w.Cookies().Own(name) {
+			t.Errorf("%s is an application's", name)
+		}
+	}
+}
+
+// testSharedTossed: every host of the domain can set a cookie of that name for all.
+func testSharedTossed(t *testing.T, b session.Backend) {
+	w := newWorld(t, b, sharing)
+	jane := w.signedIn(t, "id.int.example.org", "jane")
+	ended := w.signedIn(t, "id.int.example.org", "joe")
+	if err := w.End(httptest.NewRecorder(), at("id.int.example.org", pair(ended))); err != nil {
+		t.Fatal(err)
+	}
+	name := jane.Name + "="
+	for _, tossed := range []string{"", "garbage", ended.Value, flip(jane.Value, 5), flip(jane.Value, 40)} {
+		for _, line := range []string{name + tossed + "; " + pair(jane), pair(jane) + "; " + name + tossed} {
+			wantPerson(t, w, at("wiki.int.example.org", line), "jane")
+		}
+		wantPerson(t, w, at("wiki.int.example.org", name+tossed, pair(jane)), "jane")
+	}
+}

@@ -52,7 +52,7 @@ var instead = map[string]string{"rules": "allow", "claims": "as", "stdout": "fil
 func TestSchemaAndDecoderAreOfOneMind(t *testing.T) {
 	key, each := 0, 1
 	if raceDetector() {
-		each = 4 // there is one goroutine, and the detector makes it ten times slower
+		each = 16 // there is one goroutine, and the detector makes it ten times slower
 	}
 	eachField(reflect.TypeFor[Config](), "", func(home string, f *field) {
 		path, right := joinHome(home, f.name), 0

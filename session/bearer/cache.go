@@ -3,6 +3,7 @@ package bearer
 import (
 	"crypto/sha256"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -91,10 +92,13 @@ func weigh(v any) int {
 type cache struct {
 	now     func() time.Time
 	entries *otter.Cache[key, *entry]
+	// epoch counts what was forgotten. What a lookup found that began before may be
+	// just that, and is not kept.
+	epoch atomic.Uint64
 }
 
 func newCache(now func() time.Time) *cache {
-	return &cache{now, otter.Must(&otter.Options[key, *entry]{
+	return &cache{now: now, entries: otter.Must(&otter.Options[key, *entry]{
 		MaximumWeight: cacheBytes,
 		Weigher:       func(_ key, e *entry) uint32 { return e.weight() },
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *entry]) time.Duration {
@@ -112,8 +116,9 @@ func (c *cache) get(k key) (*entry, bool) {
 }
 
 // put keeps an entry until the earlier of the token's expiry and maxAge after it
-// was asked for. Of a token without expiry maxAge alone decides.
-func (c *cache) put(k key, e *entry, asked time.Time, maxAge time.Duration) {
+// was asked for. Of a token without expiry maxAge alone decides. epoch is the cache's
+// from before it was asked for.
+func (c *cache) put(k key, e *entry, epoch uint64, asked time.Time, maxAge time.Duration) {
 	if e.refused != nil {
 		maxAge = min(maxAge, refusalAge)
 	}
@@ -121,8 +126,23 @@ func (c *cache) put(k key, e *entry, asked time.Time, maxAge time.Duration) {
 	if !e.expires.IsZero() && e.expires.Before(e.until) {
 		e.until = e.expires
 	}
-	if e.until.After(c.now()) {
-		c.entries.Set(k, e)
+	if !e.until.After(c.now()) || c.epoch.Load() != epoch {
+		return
+	}
+	c.entries.Set(k, e)
+	if c.epoch.Load() != epoch { // somebody has just been through the entries
+		c.entries.Invalidate(k)
+	}
+}
+
+// forget drops the entries of a person. It goes through all of them, which is for what
+// happens now and then.
+func (c *cache) forget(issuer, subject string) {
+	c.epoch.Add(1)
+	for k, e := range c.entries.All() {
+		if id := e.identity; id != nil && id.Issuer == issuer && id.Subject == subject {
+			c.entries.Invalidate(k)
+		}
 	}
 }
 

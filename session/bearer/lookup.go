@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +38,10 @@ func (v *Verifier) lookUpOnce(ctx context.Context, only *provider.Provider, key 
 	if err != nil {
 		return nil, err
 	}
-	result := v.lookups.DoChan(string(key[:]), func() (any, error) {
+	// Who comes after Forget does not wait for a lookup that began before it.
+	epoch := v.cache.epoch.Load()
+	flight := string(binary.BigEndian.AppendUint64(key[:], epoch))
+	result := v.lookups.DoChan(flight, func() (any, error) {
 		if e, ok := v.cache.get(key); ok { // another lookup has just ended
 			return e, nil
 		}
@@ -51,7 +55,7 @@ func (v *Verifier) lookUpOnce(ctx context.Context, only *provider.Provider, key 
 		if err != nil {
 			return nil, err
 		}
-		v.cache.put(key, e, asked, p.Bearer.CacheMax)
+		v.cache.put(key, e, epoch, asked, p.Bearer.CacheMax)
 		return e, nil
 	})
 	select {

@@ -69,6 +69,10 @@ func (v *Verifier) Close() {
 	v.cache.close()
 }
 
+// Forget has the tokens of a person checked again when they are next presented: their
+// provider has ended a login of theirs, and may have revoked what came of it.
+func (v *Verifier) Forget(issuer, subject string) { v.cache.forget(issuer, subject) }
+
 // Verify says whose token was presented. The error is a *session.Rejected or a
 // *session.Unavailable, or the context's own.
 func (v *Verifier) Verify(ctx context.Context, shown session.Presented) (*session.Identity, error) {

@@ -33,8 +33,9 @@ type Metadata struct {
 	// ResponseIssuer is true when the provider promises to send iss with every
 	// authorization response (RFC 9207 section 3).
 	ResponseIssuer bool
-	// TokenAuth and IntrospectionAuth list how clients may authenticate.
-	TokenAuth, IntrospectionAuth []string
+	// TokenAuth, IntrospectionAuth and RevocationAuth list how clients may
+	// authenticate.
+	TokenAuth, IntrospectionAuth, RevocationAuth []string
 }
 
 const (
@@ -149,6 +150,7 @@ func (p *Provider) readMetadata(doc session.Claims) (*Metadata, error) {
 		SigningAlgs:       doc.Strings("id_token_signing_alg_values_supported"),
 		TokenAuth:         doc.Strings("token_endpoint_auth_methods_supported"),
 		IntrospectionAuth: doc.Strings("introspection_endpoint_auth_methods_supported"),
+		RevocationAuth:    doc.Strings("revocation_endpoint_auth_methods_supported"),
 	}
 	md.ResponseIssuer, _ = doc["authorization_response_iss_parameter_supported"].(bool)
 	if md.SigningAlgs = asymmetric(md.SigningAlgs); len(md.SigningAlgs) == 0 {

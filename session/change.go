@@ -95,11 +95,10 @@ func (s *Store) endOne(ctx context.Context, h *handle) error {
 		}
 	}
 	if err == nil || errors.Is(err, ErrNotFound) {
-		err = s.backend.Delete(ctx, key)
+		err = s.endKey(ctx, key)
+	} else {
+		s.cache.drop(key)
 	}
-	s.cache.drop(key)
-	s.notes.forget(key)
-	s.renewals.forget(key)
 	if err != nil {
 		return unavailable("Your session cannot be ended for sure right now. Please try again in a moment.", err)
 	}

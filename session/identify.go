@@ -154,6 +154,7 @@ func (s *Store) load(ctx context.Context, h *handle) (*data, error) {
 	written := fromMillis(head.Seen)
 	rec.Seen = later(written, s.notes.get(key))
 	rec.Ends = earlier(rec.Ends, rec.Created.Add(s.lifetime)) // the lifetime may be shorter by now
+	rec.Address, rec.Browser = head.Address, head.Browser
 	rec.Identity.Until = rec.Ends
 	if kept := s.renewals.kept(key); kept != nil && !kept.Checked.Before(rec.Checked) {
 		// What the backend could not keep.

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Record is what a browser session keeps: who signed in, the tokens that the
@@ -40,6 +43,10 @@ type Record struct {
 	// Ends is when the session is over however much it is used. Start sets it to
 	// the configured lifetime, or leaves an earlier time as it is.
 	Ends time.Time
+	// Address is the client's address at the login, and Browser a few words for what it
+	// was: both are shown to the person. Either may be empty; what is long or cannot be
+	// printed is left out of the session.
+	Address, Browser string
 }
 
 // String hides the tokens and claims of the record.
@@ -101,6 +108,8 @@ type wireHead struct {
 	Created  int64  `json:"cr"`
 	Seen     int64  `json:"se"`
 	Ends     int64  `json:"en"`
+	Address  string `json:"ip,omitempty"` // where the person signed in from
+	Browser  string `json:"ua,omitempty"` // and with what
 }
 
 // head returns what of the record goes into its head. Its times are set.
@@ -110,7 +119,18 @@ func (r *Record) head() wireHead {
 	return wireHead{
 		Version: recordVersion, Provider: id.Provider, Issuer: id.Issuer, Subject: id.Subject, SID: sid,
 		Created: millis(r.Created), Seen: millis(r.Seen), Ends: millis(r.Ends),
+		Address: shortText(r.Address), Browser: shortText(r.Browser),
 	}
+}
+
+// shortText is a text for a list that people read, or nothing where it is not fit for
+// one.
+func shortText(text string) string {
+	const longest = 64
+	if len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !strconv.IsPrint(r) }) {
+		return ""
+	}
+	return text
 }
 
 // check refuses a record that identifies nobody.

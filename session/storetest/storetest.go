@@ -16,6 +16,7 @@ func RunTests(t *testing.T, open func(t *testing.T) session.Backend) {
 	t.Run("Index", func(t *testing.T) { runGroup(t, open, indexTests) })
 	t.Run("Session", func(t *testing.T) { runGroup(t, open, sessionTests) })
 	t.Run("Lifetime", func(t *testing.T) { runGroup(t, open, lifetimeTests) })
+	t.Run("AttackOnEnding", func(t *testing.T) { runGroup(t, open, endingTests) })
 	t.Run("AttackOnLifecycle", func(t *testing.T) { runGroup(t, open, lifecycleTests) })
 	t.Run("AttackOnCookie", func(t *testing.T) { runGroup(t, open, cookieTests) })
 	t.Run("Hosts", func(t *testing.T) { runGroup(t, open, hostTests) })

@@ -54,9 +54,9 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		p.redirectError(w, r, req, "access_denied", "This person cannot sign in.")
 		return
 	}
-	p.remember(w, r, name, authTime)
+	sid := p.remember(w, r, client, name, authTime)
 	p.redirect(w, r, req, url.Values{"code": {p.grants.addCode(code{
-		grant:       grant{client: client.ID, person: name, scopes: req.scopes, authTime: authTime},
+		grant:       grant{client: client.ID, person: name, scopes: req.scopes, authTime: authTime, sid: sid},
 		redirectURI: req.redirectURI,
 		challenge:   req.challenge,
 		nonce:       req.nonce,
@@ -157,6 +157,8 @@ func (p *Provider) sameOrigin(r *http.Request) bool {
 type browserSession struct {
 	person   string
 	authTime time.Time
+	sid      string   // what clients know it by
+	clients  []string // that have signed the person in
 }
 
 const (
@@ -178,11 +180,20 @@ func (p *Provider) remembered(r *http.Request) (string, time.Time) {
 	return s.person, s.authTime
 }
 
-func (p *Provider) remember(w http.ResponseWriter, r *http.Request, name string, authTime time.Time) {
+// remember keeps who was picked and for which client, under a new cookie. It returns
+// the sid, which stays while the person does.
+func (p *Provider) remember(w http.ResponseWriter, r *http.Request, client *Client, name string, authTime time.Time) string {
 	id := random()
+	s := browserSession{person: name, authTime: authTime, sid: random()}
 	p.mu.Lock()
 	if old, err := r.Cookie(cookieName); err == nil {
+		if before := p.sessions[old.Value]; before.person == name {
+			s.sid, s.clients = before.sid, before.clients
+		}
 		delete(p.sessions, old.Value)
+	}
+	if !slices.Contains(s.clients, client.ID) {
+		s.clients = append(slices.Clone(s.clients), client.ID)
 	}
 	for other := range p.sessions { // any one goes: this is a bound, not a policy
 		if len(p.sessions) < maxSessions {
@@ -190,18 +201,22 @@ func (p *Provider) remember(w http.ResponseWriter, r *http.Request, name string,
 		}
 		delete(p.sessions, other)
 	}
-	p.sessions[id] = browserSession{person: name, authTime: authTime}
+	p.sessions[id] = s
 	p.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{
 		Name: cookieName, Value: id, Path: p.prefix + "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
+	return s.sid
 }
 
-func (p *Provider) forget(w http.ResponseWriter, r *http.Request) {
+// forget ends what is remembered of the browser, and returns what that was.
+func (p *Provider) forget(w http.ResponseWriter, r *http.Request) (s browserSession) {
 	if cookie, err := r.Cookie(cookieName); err == nil {
 		p.mu.Lock()
+		s = p.sessions[cookie.Value]
 		delete(p.sessions, cookie.Value)
 		p.mu.Unlock()
 	}
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: p.prefix + "/", MaxAge: -1, HttpOnly: true})
+	return s
 }

@@ -25,6 +25,9 @@ func (p *Provider) idToken(client *Client, person *Person, g grant, nonce string
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}
+	if g.sid != "" && client.BackchannelLogoutURI != "" {
+		claims["sid"] = g.sid
+	}
 	if g.has("email") {
 		claims["email"], claims["email_verified"] = person.Email, !person.EmailUnverified
 	}

@@ -18,6 +18,8 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, r *http.Request) {
 		"userinfo_endpoint":                     p.URL(UserInfo),
 		"jwks_uri":                              p.URL(KeySet),
 		"end_session_endpoint":                  p.URL(EndSession),
+		"backchannel_logout_supported":          true,
+		"backchannel_logout_session_supported":  true,
 		"scopes_supported":                      p.opts.Scopes,
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              []string{"query"},

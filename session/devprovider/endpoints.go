@@ -32,6 +32,7 @@ const (
 	IntrospectionReply Document = "introspection" // also the inactive ones
 	TokenInfoReply     Document = "token_info"
 	TokenReply         Document = "token" // of every grant that succeeded
+	LogoutTokenClaims  Document = "logout_token"
 )
 
 // endpoint is one row of the table of all that the provider serves.

@@ -20,6 +20,7 @@ type grant struct {
 	person   string // empty: the client itself
 	scopes   []string
 	authTime time.Time
+	sid      string // of the browser's session at the provider; empty: there is none
 }
 
 func (g grant) has(scope string) bool {

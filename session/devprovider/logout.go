@@ -12,7 +12,8 @@ import (
 
 // serveEndSession is RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0
 // section 2): the browser's memory of who was picked ends, then it leads back to
-// a registered address, or to a page that says so. Nobody is asked to confirm.
+// a registered address, or to a page that says so. Nobody is asked to confirm. Clients
+// that want to know are told first.
 func (p *Provider) serveEndSession(w http.ResponseWriter, r *http.Request) {
 	id := r.Form.Get("client_id")
 	if hint := r.Form.Get("id_token_hint"); hint != "" {
@@ -30,7 +31,7 @@ func (p *Provider) serveEndSession(w http.ResponseWriter, r *http.Request) {
 			"The post_logout_redirect_uri of the request is not one of the client's.")
 		return
 	}
-	p.forget(w, r)
+	p.tell(p.forget(w, r))
 	if back == "" {
 		p.signedOutPage(w)
 		return

@@ -77,6 +77,12 @@ type Client struct {
 	RedirectURIs []string
 	// PostLogoutRedirectURIs are where the end session endpoint may lead.
 	PostLogoutRedirectURIs []string
+	// BackchannelLogoutURI is called when a person whom the client has signed in signs
+	// out (OpenID Connect Back-Channel Logout section 2.5). The client's ID tokens then
+	// have a sid; without it they have none, as at GitLab. With LogoutWithoutSID logout
+	// tokens name the person alone.
+	BackchannelLogoutURI string
+	LogoutWithoutSID     bool
 	// Native lets redirect URIs on 127.0.0.1 and [::1] have any port (RFC 8252
 	// section 7.3).
 	Native bool

@@ -24,7 +24,8 @@ type Config struct {
 	// without a slash at the end.
 	Endpoints string
 	// Own answers everything below Endpoints, but for the stylesheet, and at
-	// OwnPaths. The path it sees is canonical and the host is lower case.
+	// OwnPaths. The path it sees is canonical, the host is lower case, and RemoteAddr is
+	// the address of the client, without a port, or empty if there is none.
 	Own http.Handler
 	// OwnPaths are further paths of our own, written as a route's path and valid on
 	// every host, or with a host before it: "telemetry.example.org/oauth/return".
@@ -217,7 +218,7 @@ func (p *Proxy) serveOwn(x *exchange) {
 	x.own = true
 	leaveBody(x, ownBody)
 	r := *x.request
-	r.Host = x.target.Authority
+	r.Host, r.RemoteAddr = x.target.Authority, x.client
 	switch {
 	case x.target.Path == p.style:
 		p.answers.ServeStyle(x, &r)

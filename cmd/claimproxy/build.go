@@ -64,7 +64,7 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	tokens := bearer.New(bearer.Config{Providers: providers, Needs: c.claims(), Resource: resources, Log: log})
 	s.closers = append(s.closers, tokens.Close)
 	pages := login.New(login.Config{
-		Providers: providers, Sessions: store, Parking: store, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
+		Providers: providers, Sessions: store, Parking: store, Remote: store, Tokens: tokens, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
 		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})

@@ -28,6 +28,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, p *provider.P
 		h.failed(w, r, p, a.ReturnTo, err)
 		return
 	}
+	rec.Address, rec.Browser = addressOf(r), browserName(r.UserAgent())
 	if err := h.Sessions.Start(w, r, rec); err != nil {
 		h.failed(w, r, p, a.ReturnTo, storeFailed("You cannot be signed in right now. Please try again in a moment.", err))
 		return

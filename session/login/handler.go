@@ -22,6 +22,8 @@ type Sessions interface {
 	Start(w http.ResponseWriter, r *http.Request, rec *session.Record) error
 	// End ends the request's session, so that a copy of its cookie is dead too.
 	End(w http.ResponseWriter, r *http.Request) error
+	// Record returns the request's session with the tokens that it was made of.
+	Record(r *http.Request) (*session.Record, error)
 }
 
 // Config is what a Handler needs.
@@ -33,6 +35,11 @@ type Config struct {
 	Sessions Sessions
 	// Parking keeps forms that were sent with a session that was over; nil keeps none.
 	Parking Parking
+	// Remote lists and ends sessions from elsewhere; nil where the store keeps none, and
+	// then nobody's other sessions are shown and providers end none.
+	Remote Remote
+	// Tokens is told when a provider has signed somebody out; nil if nobody cares.
+	Tokens Tokens
 	// Sealer seals the cookie of an attempt.
 	Sealer *session.Sealer
 	// Cookies names the attempt cookies and gives their attributes.
@@ -62,6 +69,10 @@ type Handler struct {
 	// without port.
 	origin, host string
 	crossOrigin  *http.CrossOriginProtection
+	// logoutChecks has room for the logout tokens that are checked at once, and replays
+	// those that were used.
+	logoutChecks chan struct{}
+	replays      replays
 }
 
 // The reason words that are not about credentials.
@@ -83,7 +94,7 @@ func New(c Config) *Handler {
 	c.Providers = slices.DeleteFunc(slices.Clone(c.Providers), func(p *provider.Provider) bool { return p.Client.ID == "" })
 	return &Handler{
 		Config: c, origin: originOf(c.PublicURL), host: strings.ToLower(c.PublicURL.Hostname()),
-		crossOrigin: http.NewCrossOriginProtection(),
+		crossOrigin: http.NewCrossOriginProtection(), logoutChecks: make(chan struct{}, maxLogoutChecks),
 	}
 }
 
@@ -114,10 +125,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.only(w, r, h.me, http.MethodGet, http.MethodHead)
 	case resendPage:
 		h.only(w, r, h.resend, http.MethodGet, http.MethodHead)
+	case "sessions/end":
+		h.only(w, r, h.endSessions, http.MethodPost)
+	case "backchannel-logout":
+		h.only(w, r, h.withProvider(rest, h.backchannelLogout), http.MethodPost)
+	case "frontchannel-logout":
+		h.only(w, r, h.withProvider(rest, h.frontchannelLogout), http.MethodGet)
 	default:
 		h.notFound(w, r)
 	}
 }
+
+// takesProvider are the pages whose name a provider's id follows.
+var takesProvider = map[string]bool{"start": true, "callback": true, "backchannel-logout": true, "frontchannel-logout": true}
 
 // page splits a path into the page's name and what follows it.
 func (h *Handler) page(path string) (name, rest string) {
@@ -128,8 +148,11 @@ func (h *Handler) page(path string) (name, rest string) {
 	if !ok {
 		return "", ""
 	}
+	if below == "sessions/end" {
+		return below, ""
+	}
 	name, rest, more := strings.Cut(below, "/")
-	if takesProvider := name == "start" || name == "callback"; takesProvider != more || strings.Contains(rest, "/") {
+	if takesProvider[name] != more || strings.Contains(rest, "/") {
 		return "", ""
 	}
 	return name, rest

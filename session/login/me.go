@@ -3,6 +3,7 @@ package login
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,17 +26,22 @@ type whoAmI struct {
 	SignedIn time.Time      `json:"signed_in"`
 	Until    *time.Time     `json:"until,omitempty"`
 	Claims   session.Claims `json:"claims"`
+	Sessions []oneSession   `json:"sessions,omitempty"`
 }
 
-// me says who is signed in, since when, and which claims are known.
+// me says who is signed in, since when, which claims are known, and where else.
 func (h *Handler) me(w http.ResponseWriter, r *http.Request) {
 	id, err := h.Sessions.Identify(r)
 	if err != nil {
 		h.nobody(w, r, err)
 		return
 	}
+	sessions, err := h.sessionsOf(r, id)
+	if err != nil {
+		h.log(r.Context(), slog.LevelWarn, w, "a person's sessions cannot be listed", "provider", id.Provider, "sub", id.Subject, "error", err)
+	}
 	if !answer.WantsPage(r) {
-		v := whoAmI{Provider: id.Provider, Issuer: id.Issuer, Subject: id.Subject, User: id.User, SignedIn: id.SignedIn, Claims: id.Claims}
+		v := whoAmI{Provider: id.Provider, Issuer: id.Issuer, Subject: id.Subject, User: id.User, SignedIn: id.SignedIn, Claims: id.Claims, Sessions: sessions}
 		if !id.Until.IsZero() {
 			v.Until = &id.Until
 		}
@@ -50,6 +56,11 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) {
 		c.Facts = append(c.Facts, answer.Fact{Name: "At most until", Value: forPeople(id.Until)})
 	}
 	c.Actions = []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Post: true}}
+	c.FormOrigins = h.signOutOrigins(r.Context(), id)
+	h.showSessions(&c, sessions)
+	if err != nil {
+		c.Text = append(c.Text, "Where else you are signed in cannot be looked up right now.")
+	}
 	c.Tables = []answer.Table{{Title: "What is known about you", Rows: rowsOf(id.Claims)}}
 	h.Answers.Page(w, r, http.StatusOK, c)
 }

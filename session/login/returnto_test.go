@@ -157,6 +157,9 @@ type noSessions struct{}
 
 func (noSessions) Start(http.ResponseWriter, *http.Request, *session.Record) error { return nil }
 func (noSessions) End(http.ResponseWriter, *http.Request) error                    { return nil }
+func (noSessions) Record(*http.Request) (*session.Record, error) {
+	return nil, errors.New("not asked")
+}
 func (noSessions) Identify(*http.Request) (*session.Identity, error) {
 	return nil, errors.New("not asked")
 }

@@ -70,10 +70,7 @@ func TestSigningOutIsAskedForOnThisSiteAlone(t *testing.T) {
 	} {
 		b := s.browser()
 		b.signIn("/").wantTo(s, "/")
-		p := b.send(http.MethodPost, "/.auth/sign-out", headers...).want(http.StatusSeeOther)
-		if got := p.header.Get("Location"); got != "/.auth/sign-out" {
-			t.Errorf("%q: leads to %q", headers, got)
-		}
+		b.send(http.MethodPost, "/.auth/sign-out", headers...).want(http.StatusSeeOther)
 		if got := b.me(); got != "" {
 			t.Errorf("%q: %q is signed in still", headers, got)
 		}
@@ -210,6 +207,7 @@ func TestMeIsADocumentForProgramsAndAPageForPeople(t *testing.T) {
 	b.open("/.auth/me").want(http.StatusOK, "You are ada", "KDE Invent", "21 November 2026, 12:00 UTC", "21 November 2026, 20:00 UTC", "Sign out")
 	got = b.open("/.auth/me", "Accept: application/json").object()
 	delete(got, "claims")
+	delete(got, "sessions")
 	want = map[string]any{
 		"provider": "invent", "issuer": s.idp.Issuer(), "sub": "1", "user": "ada",
 		"signed_in": "2026-11-21T12:00:00Z", "until": "2026-11-21T20:00:00Z",

@@ -129,7 +129,10 @@ func newSite(t *testing.T, change ...func(*setup)) *site {
 		t.Fatal(err)
 	}
 
-	s.idp.SetClient(devprovider.Client{ID: "web", Secret: clientSecret, RedirectURIs: []string{public + set.comeTo}})
+	s.idp.SetClient(devprovider.Client{
+		ID: "web", Secret: clientSecret, RedirectURIs: []string{public + set.comeTo},
+		PostLogoutRedirectURIs: []string{public + "/.auth/sign-out"}, BackchannelLogoutURI: s.url + "/.auth/backchannel-logout/invent",
+	})
 	c := provider.Config{
 		ID: "invent", Name: "KDE Invent", Issuer: s.idp.Issuer(), Client: provider.Client{ID: "web", Secret: clientSecret},
 		Scopes: []string{"openid", "profile", "email"}, RedirectURI: public + set.comeTo, UserClaim: "preferred_username",
@@ -158,6 +161,7 @@ func newSite(t *testing.T, change ...func(*setup)) *site {
 	}
 	t.Cleanup(s.store.Close)
 
+	set.config.Remote = s.store
 	set.config.Providers, set.config.Sessions, set.config.Sealer, set.config.Cookies = providers, s.store, sealer, s.store.Cookies()
 	set.config.Answers = answer.New(answer.Options{Endpoints: "/.auth", Site: "telemetry", Log: log})
 	set.config.PublicURL, set.config.Endpoints, set.config.Now, set.config.Log = publicURL, "/.auth", s.clock.Now, log
@@ -220,6 +224,14 @@ func (s *site) wantNoLeak() {
 			s.t.Errorf("the log contains the secret %q:\n%s", text, logs)
 		}
 	}
+}
+
+// Find fails as the others do.
+func (f *flaky) Find(ctx context.Context, tag session.Tag) ([]session.Key, error) {
+	if err := f.fault(); err != nil {
+		return nil, err
+	}
+	return f.Memory.Find(ctx, tag)
 }
 
 // flaky is a backend that fails on demand.

@@ -82,7 +82,8 @@ type Backend interface {
 	// order. It may return sessions past their Ends that were not swept yet.
 	Find(ctx context.Context, tag Tag) ([]Key, error)
 
-	// Sweep removes the entries whose Ends is before now and returns how many.
+	// Sweep removes the entries whose Ends is before now and returns how many. A
+	// backend that removes them by itself, by the clock on the wall, leaves it at that.
 	Sweep(ctx context.Context, now time.Time) (int, error)
 
 	// Exclusive runs do while nobody else, in this process or another one that
@@ -93,11 +94,25 @@ type Backend interface {
 
 	// Watch has changed called whenever a session was replaced, deleted or swept,
 	// by whomever: after Load shows it and, for changes made here, before the
-	// method that made them returns. Touch is no change. changed returns quickly
-	// and does not call the backend. stop ends it.
+	// method that made them returns. Touch is no change. The key AnySession says that
+	// changes may have gone unheard. changed returns quickly and does not call the
+	// backend. stop ends it.
 	Watch(changed func(Key)) (stop func())
 
 	// Close ends the backend; it is not to be used afterwards. What was confirmed
 	// stays confirmed.
 	Close() error
+}
+
+// AnySession is what watchers hear in place of a key when any session may have been
+// changed. It is no session's own: nobody finds an id that has this hash.
+var AnySession Key
+
+// Fresher is a Backend whose sessions others change as well, in other processes, and
+// which can lose the way by which it hears of that.
+type Fresher interface {
+	// Fresh says whether what Load has returned may still be served, as far as no
+	// watcher has heard otherwise. It is asked with every request, so it does not wait
+	// and does not allocate. Before it says so again, watchers hear AnySession.
+	Fresh() bool
 }

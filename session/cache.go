@@ -116,6 +116,19 @@ func (c *cache) drop(key Key) {
 	}
 }
 
+// heard is what the backend tells: the session was changed, or any may have been.
+func (c *cache) heard(key Key) {
+	if key != AnySession {
+		c.drop(key)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	clear(c.items)
+	c.size = 0
+}
+
 func (c *cache) remove(key Key, l *live) {
 	delete(c.items, key)
 	c.size -= l.cost

@@ -41,7 +41,7 @@ func (s *Store) Identify(r *http.Request) (*Identity, error) {
 
 func (s *Store) identify(ctx context.Context, h *handle, now time.Time) (*Identity, error) {
 	key := h.storeKey()
-	if l := s.cache.get(key); l != nil {
+	if l := s.cache.get(key); l != nil && s.fresh() {
 		if !h.sameKey(&l.key) {
 			return nil, ErrNoCredentials
 		}
@@ -54,6 +54,10 @@ func (s *Store) identify(ctx context.Context, h *handle, now time.Time) (*Identi
 	}
 	return s.identifyAnew(ctx, *h, now)
 }
+
+// fresh says whether a session in memory is one still, for all that is known here.
+// Otherwise each request asks the backend.
+func (s *Store) fresh() bool { return s.fresher == nil || s.fresher.Fresh() }
 
 // identifyAnew answers from the backend and remembers what it has opened. It takes
 // a copy of the handle, so that a request answered from memory leaves none.
@@ -69,7 +73,9 @@ func (s *Store) identifyAnew(ctx context.Context, h handle, now time.Time) (*Ide
 	l := &live{key: h.key, identity: rec.Identity, created: rec.Created, ends: rec.Ends, checked: rec.Checked, cost: d.cost}
 	l.seen.Store(rec.Seen.UnixMilli())
 	l.noted.Store(d.written.UnixMilli())
-	l = s.cache.put(key, l, epoch)
+	if s.fresh() {
+		l = s.cache.put(key, l, epoch)
+	}
 	s.use(key, l, now)
 	return l.identity, nil
 }

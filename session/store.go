@@ -70,6 +70,7 @@ type Store struct {
 	log      *slog.Logger
 
 	cache     *cache
+	fresher   Fresher // nil when nobody else changes what the backend keeps
 	notes     notes
 	renewals  renewals
 	stopWatch func()
@@ -116,7 +117,8 @@ func NewStore(o StoreOptions) (*Store, error) {
 	s.cache = newCache(o.CacheBytes)
 	s.notes = newNotes()
 	s.renewals = renewals{renewer: o.Renewer, recheck: o.Recheck, grace: o.Grace}
-	s.stopWatch = s.backend.Watch(s.cache.drop)
+	s.fresher, _ = s.backend.(Fresher)
+	s.stopWatch = s.backend.Watch(s.cache.heard)
 	return s, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
@@ -17,7 +18,7 @@ import (
 )
 
 // admin is what those who run claimproxy ask: is it there, does it serve, what has it
-// counted. It has a listener of its own and answers nothing else; no handler of it is
+// counted; and where they end people's sessions. Whoever reaches it is trusted. It has a listener of its own and answers nothing else; no handler of it is
 // reachable from a public listener. It is closed last, so that it can be asked what is
 // the matter while everything else comes to its end.
 type admin struct {
@@ -25,6 +26,10 @@ type admin struct {
 	server   *http.Server
 	metrics  http.Handler
 	ready    readiness
+	// desk is that of the configuration that serves.
+	desk        atomic.Pointer[desk]
+	remote      bool // other machines may ask
+	crossOrigin *http.CrossOriginProtection
 }
 
 // listenAdmin opens the address of the admin listener. It answers nothing yet.
@@ -33,7 +38,7 @@ func listenAdmin(c *config.Admin, metrics http.Handler, log *slog.Logger) (*admi
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", listenError(c.Listen, err))
 	}
-	a := &admin{listener: l, metrics: metrics}
+	a := &admin{listener: l, metrics: metrics, remote: c.AllowRemote, crossOrigin: http.NewCrossOriginProtection()}
 	a.server = &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -70,17 +75,34 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	switch r.URL.Path {
-	case "/healthz", "/readyz", "/metrics":
+	case "/healthz", "/readyz", "/metrics", "/sessions":
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "This can only be read.", http.StatusMethodNotAllowed)
+			return
+		}
+	case "/sessions/end":
+		if r.Method != http.MethodPost {
+			h.Set("Allow", "POST")
+			http.Error(w, "This takes POST.", http.StatusMethodNotAllowed)
+			return
+		}
 	default:
-		http.Error(w, "There are /healthz, /readyz and /metrics here.", http.StatusNotFound)
-		return
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		http.Error(w, "This can only be read.", http.StatusMethodNotAllowed)
+		http.Error(w, "There are /healthz, /readyz, /metrics, /sessions and /sessions/end here.", http.StatusNotFound)
 		return
 	}
 	switch r.URL.Path {
+	case "/sessions", "/sessions/end":
+		// Not for pages that the browser of whoever runs claimproxy happens to show.
+		if a.crossOrigin.Check(r) != nil || !a.remote && !ownHost(r.Host) {
+			writeDeskError(w, &deskError{http.StatusForbidden, "This is not for pages of other sites."})
+			return
+		}
+		if r.Method == http.MethodPost {
+			a.desk.Load().end(w, r)
+		} else {
+			a.desk.Load().list(w, r)
+		}
 	case "/metrics":
 		a.metrics.ServeHTTP(w, r)
 	case "/readyz":

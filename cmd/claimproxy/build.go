@@ -25,6 +25,7 @@ import (
 // opposite order of making.
 type service struct {
 	handler http.Handler
+	desk    *desk
 	closers []func()
 }
 
@@ -87,6 +88,7 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	}
 	s.closers = append(s.closers, p.Close)
 	s.handler = p
+	s.desk = &desk{remote: store, tokens: tokens, providers: pages.Providers, log: log}
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ func newCheck(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration, without any network",
 		Long: `Check the configuration without any network and list every redirect URI to
-register. All faults are printed at once, each with its line, and the exit code is
+register, and where providers lead people after a sign-out and tell of one. All faults are printed at once, each with its line, and the exit code is
 78 when there is one. Warnings do not count.
 
 With --without-secrets the files and variables of secrets, certificates and
@@ -59,8 +60,41 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 		for i := range cfg.Providers {
 			fmt.Fprintf(stdout, "  %-12s %s\n", cfg.Providers[i].ID, cfg.RedirectURI(&cfg.Providers[i]))
 		}
+		for _, uris := range signOutURIs(cfg) {
+			fmt.Fprintf(stdout, "\n%s, where the provider has a field for it:\n", uris.title)
+			for i := range cfg.Providers {
+				if uri, ok := uris.byID[cfg.Providers[i].ID]; ok {
+					fmt.Fprintf(stdout, "  %-12s %s\n", cfg.Providers[i].ID, uri)
+				}
+			}
+		}
 	}
 	return nil
+}
+
+// toRegister are URIs to register at the providers, by their ids.
+type toRegister struct {
+	title string
+	byID  map[string]string
+}
+
+// signOutURIs are where people come back to after a sign-out at their provider, and
+// where the provider tells of one. People sign in at none that has no client id.
+func signOutURIs(cfg *config.Config) []toRegister {
+	all := []toRegister{
+		{"Post-logout redirect URIs", map[string]string{}},
+		{"Back-channel logout URIs", map[string]string{}},
+		{"Front-channel logout URIs", map[string]string{}},
+	}
+	base := cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host + cfg.Endpoints
+	for i := range cfg.Providers {
+		if id := cfg.Providers[i].ID; cfg.Providers[i].ClientID != "" {
+			all[0].byID[id] = base + "/sign-out"
+			all[1].byID[id] = base + "/backchannel-logout/" + id
+			all[2].byID[id] = base + "/frontchannel-logout/" + id
+		}
+	}
+	return slices.DeleteFunc(all, func(t toRegister) bool { return len(t.byID) == 0 })
 }
 
 // testedLine says how many decisions the tests looked at.
@@ -112,6 +146,9 @@ type checkResult struct {
 	Errors       []checkFault      `json:"errors"`
 	Warnings     []checkFault      `json:"warnings"`
 	RedirectURIs map[string]string `json:"redirect_uris"`
+	PostLogout   map[string]string `json:"post_logout_redirect_uris"`
+	BackChannel  map[string]string `json:"backchannel_logout_uris"`
+	FrontChannel map[string]string `json:"frontchannel_logout_uris"`
 }
 
 type checkFault struct {
@@ -124,8 +161,15 @@ type checkFault struct {
 }
 
 func writeCheckJSON(w io.Writer, c *compiled, report *config.Report) error {
-	result := checkResult{OK: c != nil, Errors: faultsOf(report.Errors), Warnings: faultsOf(report.Warnings), RedirectURIs: map[string]string{}}
+	none := map[string]string{}
+	result := checkResult{
+		OK: c != nil, Errors: faultsOf(report.Errors), Warnings: faultsOf(report.Warnings),
+		RedirectURIs: map[string]string{}, PostLogout: none, BackChannel: none, FrontChannel: none,
+	}
 	if c != nil {
+		if uris := signOutURIs(c.config); len(uris) > 0 {
+			result.PostLogout, result.BackChannel, result.FrontChannel = uris[0].byID, uris[1].byID, uris[2].byID
+		}
 		for i := range c.config.Providers {
 			p := &c.config.Providers[i]
 			result.RedirectURIs[p.ID] = c.config.RedirectURI(p)

@@ -116,6 +116,9 @@ func serve(ctx context.Context, c *compiled, p *process) error {
 		return err
 	}
 	defer s.close()
+	if p.admin != nil {
+		p.admin.desk.Store(s.desk)
+	}
 	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 10 * time.Second,

@@ -7,15 +7,17 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Admin is the listener for those who run claimproxy: /healthz, /readyz and /metrics,
-// and nothing else. It asks nobody to sign in and speaks plain HTTP; what it answers
-// is never found on another listener.
+// Admin is the listener for those who run claimproxy: /healthz, /readyz and /metrics, and
+// /sessions, where people's sessions are listed and ended. It asks nobody to sign in, so
+// whoever reaches it is trusted, and speaks plain HTTP; what it answers is never found on
+// another listener.
 type Admin struct {
 	// Listen is its address, as host:port. The default is 127.0.0.1:8081. No entry of
 	// the public Listen can be the same.
 	Listen string `yaml:"listen"`
 	// AllowRemote lets Listen be an address that other machines reach. They can then
-	// read the metrics, which name the routes and policies. The default is false.
+	// read the metrics, which name the routes and policies, see where people are signed
+	// in, and end their sessions. The default is false.
 	AllowRemote bool `yaml:"allow_remote"`
 }
 
@@ -74,7 +76,7 @@ func (l *loader) validateAdmin(c *Config) {
 		return
 	}
 	if host, _, _ := net.SplitHostPort(listen); !isLoopback(host) && !c.Admin.AllowRemote {
-		l.bad(at, "expected an address of this machine alone, as in 127.0.0.1:8081, got %s: other machines could read the metrics", quote(listen)).
+		l.bad(at, "expected an address of this machine alone, as in 127.0.0.1:8081, got %s: other machines could read the metrics and end sessions", quote(listen)).
 			hint("allow_remote: true lets them")
 		return
 	}

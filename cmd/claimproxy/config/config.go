@@ -122,8 +122,10 @@ type TLS struct {
 // Session says how the sessions of people with a browser are kept.
 type Session struct {
 	// Store is where sessions are kept: "file", the default, an embedded database
-	// in StateDir.
+	// in StateDir; or "redis", which several claimproxies share.
 	Store SessionStore `yaml:"store"`
+	// Redis is where "redis" keeps them.
+	Redis *Redis `yaml:"redis"`
 	// Secrets are what all keys of sessions are derived from: the first seals, all open.
 	// To change one, put the new one first, and take the old one away when all that it
 	// sealed is over, which is after Lifetime. Each is at least 32 random bytes in
@@ -160,10 +162,15 @@ type Cookie struct {
 // SessionStore names a way to keep sessions.
 type SessionStore string
 
-// StoreFile keeps sessions in an embedded database.
-const StoreFile SessionStore = "file"
+// The ways to keep sessions.
+const (
+	// StoreFile keeps sessions in an embedded database.
+	StoreFile SessionStore = "file"
+	// StoreRedis keeps sessions in a Redis.
+	StoreRedis SessionStore = "redis"
+)
 
-func (SessionStore) words() []string { return []string{string(StoreFile)} }
+func (SessionStore) words() []string { return []string{string(StoreFile), string(StoreRedis)} }
 
 // SameSite is the attribute of that name of a cookie.
 type SameSite string

@@ -86,11 +86,35 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 			"shadow": []string{"allow"}, "forward_token": []string{"upstream"}, "cors_preflight": []string{"upstream"},
 		}}
 	},
+	reflect.TypeFor[Session](): func(s *jsonschema.Schema) {
+		// Who names another store may write down a part of this for later.
+		used := &jsonschema.Schema{Required: []string{"store"}, Properties: jsonschema.NewProperties()}
+		used.Properties.Set("store", &jsonschema.Schema{Const: string(StoreRedis)})
+		whole := &jsonschema.Schema{Required: []string{"secrets", "redis"}, Properties: jsonschema.NewProperties()}
+		whole.Properties.Set("redis", wholeRedis())
+		s.If, s.Then = used, whole
+	},
 	reflect.TypeFor[Test](): func(s *jsonschema.Schema) {
 		s.Not = &jsonschema.Schema{Required: []string{"as", "claims"}}
 		named := anyOf(&jsonschema.Schema{Required: []string{"as"}}, &jsonschema.Schema{Required: []string{"claims"}})
 		s.Extras = map[string]any{"dependencies": map[string]any{"auth": named}}
 	},
+}
+
+// wholeRedis is a Redis that can be found: by its URL, or by its sentinels.
+func wholeRedis() *jsonschema.Schema {
+	having := func(title, url, expected string, keys ...string) *jsonschema.Schema {
+		s := titled(title, &jsonschema.Schema{Required: keys, Properties: jsonschema.NewProperties()})
+		s.Properties.Set("url", anyOf(matching(url, expected), listOf(matching(url, expected))))
+		return s
+	}
+	named := having("by its URL", `://[^/]|^[Uu][Nn][Ii][Xx]:`, "expected a URL that names the server", "url")
+	named.Not = anyOf(&jsonschema.Schema{Required: []string{"sentinels"}}, &jsonschema.Schema{Required: []string{"master"}})
+	found := having("by its sentinels", `^[Rr][Ee][Dd][Ii][Ss][Ss]?:///`, "expected the scheme and the database alone, as in redis:///0", "sentinels", "master")
+	found.Properties.Set("cluster", &jsonschema.Schema{Const: false})
+	s := anyOf(named, found)
+	s.Extras = map[string]any{"dependencies": map[string]any{"username": []string{"password"}}}
+	return s
 }
 
 func text() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }

@@ -45,6 +45,11 @@ var limits = map[string]limit{
 
 	"Session.secrets": {filled: true},
 
+	"Redis.url":       {value: matching(`^([Rr][Ee][Dd][Ii][Ss][Ss]?://[^/?#@]*(/[0-9]*)?|[Uu][Nn][Ii][Xx]:///[^?#]+(\?db=[0-9]+)?)$`, "expected "+redisExpected), filled: true, unique: true},
+	"Redis.username":  {value: matching(`^\S+$`, "expected a name without blanks")},
+	"Redis.sentinels": {value: matching(`^(\[[^\]/]+\]|[A-Za-z0-9._-]+):[1-9][0-9]{0,4}$`, "expected host:port, as in 127.0.0.1:26379"), filled: true, unique: true},
+	"Redis.master":    {value: matching(`^\S+$`, "expected a name without blanks")},
+
 	"Cookie.name": {value: token("expected a name of letters, digits and signs such as - and _")},
 
 	"Provider.id":            {value: matching(providerID.String(), "expected small letters, digits and -, not - first")},

@@ -22,6 +22,7 @@ var probes = []string{
 	"{file: invent-secret}", "{file: session-secret}", "[{file: session-secret}]", "{env: CLIENT_SECRET}", "{credential: client}", "{file: invent-secret, env: CLIENT_SECRET}", "{file: null}", "{credential: a/b}",
 	"grafana", "[grafana, {X-Role: name}]", "[none]", "[none, grafana]", "{X-Role: {admins: a, else: b}}", "{X-Role: {else: b}}", "{Host: name}", "{X-Role: ' a'}",
 	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "x-original", "'unix:'", "['unix:', 10.0.0.1]", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
+	"redis://127.0.0.1:6379/1", "[REDISS://a.example.org]", "unix:///run/redis.sock?db=2", "redis://x:y@127.0.0.1",
 	"tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
 	"[{id: invent, issuer: 'https://invent.example.org', client_id: abc}]", "[{id: invent, issuer: 'https://invent.example.org'}]",
 	"{developers: groups contains a, admins: {require: groups contains b, title: x}}", "{telemetry: {url: 'http://127.0.0.1:1'}}", "{telemetry: 'http://127.0.0.1:1'}", "{developer: {groups: [a]}, admin: {}}",
@@ -35,7 +36,7 @@ admin: {}
 audit: {file: audit.log}
 tls: {cert: tls/cert.pem, key: tls/key.pem}
 providers: [{id: invent, issuer: "https://invent.example.org", client_id: abc, metadata: {}, clients: [{client_id: native}], bearer: {}}]
-session: {cookie: {}}
+session: {cookie: {}, redis: {}}
 policies: {developers: {require: groups contains a}, admins: groups contains b}
 upstreams: {telemetry: {url: "http://127.0.0.1:8000"}}
 routes: [{path: /grafana/, upstream: telemetry, allow: developers}, {upstream: telemetry, rules: [{methods: HEAD, allow: signed-in}]}]

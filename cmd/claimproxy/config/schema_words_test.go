@@ -64,7 +64,7 @@ var (
 	// goName is a field, or a type and a field, that is not part of a longer word.
 	goName = regexp.MustCompile("(^|[^A-Za-z0-9`\"$/_.-])((?:[A-Z][A-Za-z]+\\.)?[A-Z][A-Za-z]*)")
 	// common are names of fields and types that are words of everybody's, too.
-	common = []string{"TLS", "URL"}
+	common = []string{"TLS", "URL", "Redis", "Cluster"}
 )
 
 // keysForFields puts keys in the place of the names of fields and types. A name at the

@@ -11,6 +11,7 @@ func (l *loader) validateSession(s *Session) {
 		l.bad(&s.Idle, "expected no more than the lifetime of %s, got %s", formatDuration(s.Lifetime), formatDuration(s.Idle))
 	}
 	l.validateSecrets(s)
+	l.validateRedis(s)
 	if name := &s.Cookie.Name; l.good(name) {
 		switch lower := strings.ToLower(*name); {
 		case !isToken(*name):

@@ -55,6 +55,8 @@ func world() Env {
 		"session-secret": {Data: []byte("4vzgQ0tmyGgF5hJ8O2kVfW3n1uRrLq7XcZsYb6TdAeI\n"), Mode: 0o600},
 		"secret-words":   {Data: []byte("correct horse battery staple, " + sentinel + " correct horse\n"), Mode: 0o600},
 		"secret-short":   {Data: []byte("c2hvcnQtaHVudGVyMg\n"), Mode: 0o600},
+		"redis-password": {Data: []byte(sentinel), Mode: 0o640},
+		"redis-ca.pem":   {Data: cert, Mode: 0o644},
 		"invent-ca.pem":  {Data: cert, Mode: 0o644},
 		"tls/cert.pem":   {Data: cert, Mode: 0o644},
 		"tls/key.pem":    {Data: key, Mode: 0o600},

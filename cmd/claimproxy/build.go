@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"github.com/claimproxy/claimproxy/session/login"
 	"github.com/claimproxy/claimproxy/session/native"
 	"github.com/claimproxy/claimproxy/session/provider"
+	"github.com/claimproxy/claimproxy/session/redis"
 )
 
 // service is everything that one configuration runs. closers end it in the
@@ -37,8 +39,8 @@ func (s *service) close() {
 }
 
 // build is the composition root: it makes everything from a configuration and
-// hands it on by name. Nobody is called; the state directory is opened. What becomes
-// of requests is told to w, which outlives the service.
+// hands it on by name. The state directory is opened, and nobody is waited for: a Redis
+// that is down is no reason not to start. What becomes of requests is told to w, which outlives the service.
 func build(c *compiled, w *watch) (_ *service, err error) {
 	s, log := &service{}, w.log
 	defer func() {
@@ -94,9 +96,9 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 
 // openStore opens the session store and starts the goroutine that looks after it.
 func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer session.Renewer, log *slog.Logger) (*session.Store, error) {
-	backend, err := session.OpenFile(session.FileOptions{Dir: cfg.StateDir, Log: log})
+	backend, err := openBackend(cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("state_dir: %w", err)
+		return nil, err
 	}
 	s.closers = append(s.closers, func() {
 		if err := backend.Close(); err != nil {
@@ -120,6 +122,48 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer 
 	s.closers = append(s.closers, store.Close)
 	s.background(func(ctx context.Context) { store.Run(ctx) })
 	return store, nil
+}
+
+// openBackend opens what keeps the sealed sessions.
+func openBackend(cfg *config.Config, log *slog.Logger) (session.Backend, error) {
+	switch cfg.Session.Store {
+	case config.StoreRedis:
+		o, err := redisOptions(cfg.Session.Redis, log)
+		if err != nil {
+			return nil, fmt.Errorf("session.redis: %w", err)
+		}
+		return redis.New(o)
+	case config.StoreFile:
+		backend, err := session.OpenFile(session.FileOptions{Dir: cfg.StateDir, Log: log})
+		if err != nil {
+			return nil, fmt.Errorf("state_dir: %w", err)
+		}
+		return backend, nil
+	}
+	return nil, fmt.Errorf("session.store: there is no store %q", cfg.Session.Store)
+}
+
+// redisOptions says where a Redis is. With sentinels the URL has the scheme and the
+// database alone, and may be left out.
+func redisOptions(r *config.Redis, log *slog.Logger) (redis.Options, error) {
+	o := redis.Options{
+		Master: r.Master, Cluster: r.Cluster, Username: r.Username, Password: r.Password.Reveal(), Log: log,
+	}
+	for _, server := range r.Servers() {
+		o.Addrs = append(o.Addrs, server.Addr)
+		o.DB = server.DB
+		if server.TLS && o.TLS == nil {
+			roots, err := certPool(r.CA)
+			if err != nil {
+				return o, fmt.Errorf("ca: %w", err)
+			}
+			o.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		}
+	}
+	if len(r.Sentinels) > 0 {
+		o.Addrs = r.Sentinels
+	}
+	return o, nil
 }
 
 // background runs work until the service is closed, and has close wait for it.

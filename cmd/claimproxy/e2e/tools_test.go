@@ -43,6 +43,11 @@ var (
 		present: func() bool { return nginxProgram() != "" },
 		install: "apt-get install --no-install-recommends nginx-light",
 	}
+	redisServer = tool{
+		name:    "Redis",
+		present: func() bool { return onPath("redis-server") },
+		install: "apt-get install --no-install-recommends redis-server",
+	}
 	prometheusServer = tool{
 		name:    "Prometheus",
 		present: func() bool { return onPath("prometheus") },

@@ -25,7 +25,7 @@ func TestSchemaAcceptsWhatPeopleCopyFrom(t *testing.T) {
 		}
 		accepted(name, mainSchema, string(data))
 	}
-	for _, page := range []string{"README.md", "docs/policies.md", "docs/forward-auth.md"} {
+	for _, page := range []string{"README.md", "docs/policies.md", "docs/forward-auth.md", "docs/sessions.md"} {
 		pieces := yamlPieces(t, "../../../"+page)
 		if len(pieces) == 0 {
 			t.Errorf("%s has no piece of configuration", page)
@@ -33,6 +33,9 @@ func TestSchemaAcceptsWhatPeopleCopyFrom(t *testing.T) {
 		for i, piece := range pieces {
 			if !strings.Contains(piece, "public_url:") {
 				piece += "public_url: https://telemetry.example.org\n"
+			}
+			if !strings.Contains(piece, "routes:") {
+				piece += "include: conf.d/*.yaml\n"
 			}
 			accepted(fmt.Sprintf("piece %d of %s", i+1, page), mainSchema, piece)
 		}

@@ -6,6 +6,9 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -127,8 +130,8 @@ func (c *compiled) warnUncovered(report *config.Report) {
 // printable is a text that came from outside, in quotes where a terminal would obey
 // some of it.
 func printable(text string) string {
-	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
-		return quoted
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(text) {
+		return strconv.Quote(text)
 	}
 	return text
 }

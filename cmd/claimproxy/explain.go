@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -61,7 +60,7 @@ machine that has none.`,
 	flags.StringVar(&f.claims, "claims", "", "the caller's claims: a `JSON` object, or @FILE with one")
 	flags.StringVar(&f.as, "as", "", "the caller is this `person` of the configuration's people")
 	flags.StringVar(&f.auth, "auth", "", "how the caller comes: browser, bearer or client (default: what the route takes)")
-	flags.StringVar(&f.from, "from", "", "the caller's `address`, for public_from")
+	flags.StringVar(&f.from, "from", "", "the caller's `address`, for public_from and expressions")
 	flags.BoolVar(&f.who, "who", false, "say which people may")
 	flags.StringVar(&f.people, "people", "", "with --who: take the people from this `file` (YAML or JSON: names and their claims)")
 	flags.BoolVar(&f.json, "json", false, "print the result for programs")
@@ -86,12 +85,17 @@ func (f *explainFlags) run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	place, err := placeOf(c.config, args[len(args)-1])
+	req, err := requestTo(c.config, args[len(args)-1])
 	if err != nil {
 		return wrongUse(err)
 	}
+	if f.from != "" {
+		if req.From, err = netip.ParseAddr(f.from); err != nil {
+			return wrongUse(fmt.Errorf("--from: expected an address, got %q", f.from))
+		}
+	}
 	if f.who {
-		return f.list(c, stage, args[:len(args)-1], place, stdout, stderr)
+		return f.list(c, stage, args[:len(args)-1], req, stdout, stderr)
 	}
 	if f.csv || f.people != "" {
 		return wrongUse(errors.New("--csv and --people go with --who"))
@@ -100,17 +104,12 @@ func (f *explainFlags) run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	req := rehearsal.Request{Method: args[0], URL: place}
-	if f.from != "" {
-		if req.From, err = netip.ParseAddr(f.from); err != nil {
-			return wrongUse(fmt.Errorf("--from: expected an address, got %q", f.from))
-		}
-	}
+	req.Method = args[0]
 	finding := f.ask(stage, req, who)
 	if f.json {
 		return writeExplanationJSON(stdout, finding)
 	}
-	return writeExplanation(stdout, req, finding)
+	return writeExplanation(stdout, req.Method+" "+stage.URL(req), finding)
 }
 
 // ask asks with the kind of credentials that --auth says, else with the first that
@@ -122,16 +121,30 @@ func (f *explainFlags) ask(stage *rehearsal.Stage, req rehearsal.Request, who re
 	return stage.Ask(req, who)
 }
 
-// placeOf reads the URL of the command line; a path is on public_url's host.
-func placeOf(cfg *config.Config, text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" && !strings.HasPrefix(text, "/") || u.User != nil || u.Opaque != "" {
-		return nil, fmt.Errorf("expected a URL or a path that begins with /, got %q", text)
+// requestTo reads the URL of the command line; a path is on public_url's host. Nothing
+// is mended in it: what the proxy would refuse is to be seen refused.
+func requestTo(cfg *config.Config, text string) (rehearsal.Request, error) {
+	text, _, _ = strings.Cut(text, "#") // which never leaves the browser
+	if strings.HasPrefix(text, "/") {
+		return rehearsal.Request{Host: cfg.PublicURL.Host, Target: text}, nil
 	}
-	if u.Host == "" {
-		u.Scheme, u.Host = cfg.PublicURL.Scheme, cfg.PublicURL.Host
+	scheme, rest, ok := strings.Cut(text, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
 	}
-	return u, nil
+	host, target := rest[:end], rest[end:]
+	if !ok || !isHTTP(scheme) || host == "" || strings.Contains(host, "@") {
+		return rehearsal.Request{}, fmt.Errorf("expected a URL or a path that begins with /, got %q", text)
+	}
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + target // as every client sends it (RFC 9112 section 3.2.1)
+	}
+	return rehearsal.Request{Host: host, Target: target}, nil
+}
+
+func isHTTP(scheme string) bool {
+	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
 }
 
 // person is the caller that the flags describe; nobody without them.
@@ -165,16 +178,38 @@ func (f *explainFlags) person(cfg *config.Config) (rehearsal.Person, error) {
 		}
 		who.Claims = claims
 	}
+	if err := knownProvider(cfg, who.Claims); err != nil {
+		return who, wrongUse(fmt.Errorf("--claims: %w", err))
+	}
 	return who, nil
+}
+
+// knownProvider refuses claims of a provider that is not configured: nobody could come
+// with them, and taking them for another provider's would say that somebody may.
+func knownProvider(cfg *config.Config, claims session.Claims) error {
+	named, there := claims["provider"]
+	if !there || named == nil {
+		return nil
+	}
+	ids := make([]string, len(cfg.Providers))
+	for i := range cfg.Providers {
+		ids[i] = cfg.Providers[i].ID
+	}
+	if id, ok := named.(string); !ok || !slices.Contains(ids, id) {
+		return fmt.Errorf("the claim provider is %q, and there is no such provider; there are %s", fmt.Sprint(named), strings.Join(ids, ", "))
+	}
+	return nil
 }
 
 // explanation is the JSON form. Its names are for programs and stay.
 type explanation struct {
+	// Decision is empty for one of claimproxy's own pages, which none is made about.
 	Decision string   `json:"decision"`
 	Reason   string   `json:"reason"`
 	Route    string   `json:"route"`
 	Policy   string   `json:"policy"`
 	Needs    []string `json:"needs"`
+	OwnPage  bool     `json:"own_page,omitempty"`
 	Tree     *part    `json:"tree,omitempty"`
 	Shadow   *shadow  `json:"shadow,omitempty"`
 }
@@ -196,6 +231,9 @@ func writeExplanationJSON(w io.Writer, f rehearsal.Finding) error {
 	}
 	if e.Needs == nil {
 		e.Needs = []string{}
+	}
+	if f.Own {
+		e.Decision, e.OwnPage = "", true
 	}
 	if s := f.Verdict.Decision.Shadow; s != nil {
 		e.Shadow = &shadow{Decision: s.Outcome.String(), Reason: string(s.Reason), Policy: s.Policy, Tree: partOf(f.Shadow)}

@@ -32,6 +32,9 @@ func partOf(t *policy.Trace) *part {
 	return p
 }
 
+// ownPage is what is said instead of a decision.
+const ownPage = "one of claimproxy's own pages, which no rule decides about"
+
 // writeExplanation prints an explanation for people:
 //
 //	GET https://telemetry.example.org/admin/
@@ -46,11 +49,11 @@ func partOf(t *policy.Trace) *part {
 //
 //	They would read:
 //	  needs groups contains any of [...] - you have groups: [teams/kde-developers]
-func writeExplanation(w io.Writer, req rehearsal.Request, f rehearsal.Finding) error {
+func writeExplanation(w io.Writer, request string, f rehearsal.Finding) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", req.Method, req.URL.Redacted())
+	b.WriteString(printable(request) + "\n")
 	if f.Own {
-		b.WriteString("This is one of claimproxy's own pages, which no rule decides about.\n")
+		b.WriteString("This is " + ownPage + ".\n")
 		_, err := io.WriteString(w, b.String())
 		return err
 	}

@@ -6,23 +6,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/rehearsal"
+	"github.com/claimproxy/claimproxy/policy"
 )
 
 // list prints who may do what at a place: the access review that auditors ask for.
-func (f *explainFlags) list(c *compiled, stage *rehearsal.Stage, methods []string, place *url.URL, stdout, stderr io.Writer) error {
-	if f.claims != "" || f.as != "" || f.auth != "" || f.from != "" {
-		return wrongUse(errors.New("--who goes through people, so --claims, --as, --auth and --from say nothing"))
+func (f *explainFlags) list(c *compiled, stage *rehearsal.Stage, methods []string, place rehearsal.Request, stdout, stderr io.Writer) error {
+	if f.claims != "" || f.as != "" || f.auth != "" {
+		return wrongUse(errors.New("--who goes through people, so --claims, --as and --auth say nothing"))
 	}
 	people := c.config.People
 	if f.people != "" {
 		var report *config.Report
-		if people, report = config.LoadPeople(f.people, config.Env{}); !report.OK() {
+		if people, report = config.LoadPeople(f.people, config.Env{}); report.OK() {
+			for _, p := range people {
+				if err := knownProvider(c.config, p.Claims); err != nil {
+					report.Add(policy.Position{File: f.people}, p.Name+".provider", err.Error())
+				}
+			}
+		}
+		if !report.OK() {
 			if err := report.Write(stderr); err != nil {
 				return err
 			}
@@ -32,15 +40,19 @@ func (f *explainFlags) list(c *compiled, stage *rehearsal.Stage, methods []strin
 	if len(people) == 0 {
 		return wrongUse(fmt.Errorf("%s has no people: give a file of them with --people", c.config.File))
 	}
+	place.Method = "GET"
+	if stage.Ask(place, rehearsal.Person{}).Own {
+		return wrongUse(fmt.Errorf("%s is %s", printable(stage.URL(place)), ownPage))
+	}
 	if len(methods) == 0 {
 		methods = stage.Methods(place)
 	}
-	list := stage.Who(place, methods, people)
+	list, address := stage.Who(place, methods, people), stage.URL(place)
 	switch {
 	case f.json:
-		return writeWhoJSON(stdout, place, list)
+		return writeWhoJSON(stdout, address, list)
 	case f.csv:
-		return writeWhoCSV(stdout, place, list)
+		return writeWhoCSV(stdout, address, list)
 	}
 	return writeWho(stdout, methods, list)
 }
@@ -54,7 +66,7 @@ func writeWho(w io.Writer, methods []string, list []rehearsal.Access) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(t, "PERSON\tWITH")
 	for _, m := range methods {
-		fmt.Fprint(t, "\t", m)
+		fmt.Fprint(t, "\t", printable(m))
 	}
 	fmt.Fprintln(t)
 	for n := len(methods); len(list) >= n; {
@@ -63,7 +75,7 @@ func writeWho(w io.Writer, methods []string, list []rehearsal.Access) error {
 		for list = list[n:]; len(list) >= n && list[0].Person == name && sameDecisions(line, list[:n]); list = list[n:] {
 			with += ", " + string(list[0].Auth)
 		}
-		if name == "" {
+		if name = printable(name); name == "" {
 			name, with = nobody, "-"
 		}
 		fmt.Fprint(t, name, "\t", with)
@@ -79,14 +91,27 @@ func sameDecisions(a, b []rehearsal.Access) bool {
 	return slices.EqualFunc(a, b, func(a, b rehearsal.Access) bool { return a.Decision == b.Decision })
 }
 
-func writeWhoCSV(w io.Writer, place *url.URL, list []rehearsal.Access) error {
+func writeWhoCSV(w io.Writer, address string, list []rehearsal.Access) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"person", "auth", "method", "url", "decision", "reason", "policy"})
 	for _, a := range list {
-		c.Write([]string{a.Person, string(a.Auth), a.Method, place.Redacted(), string(a.Decision), a.Reason, a.Policy})
+		line := []string{a.Person, string(a.Auth), a.Method, address, string(a.Decision), a.Reason, a.Policy}
+		for i := range line {
+			line[i] = cell(line[i])
+		}
+		c.Write(line)
 	}
 	c.Flush()
 	return c.Error()
+}
+
+// cell is a text for a spreadsheet, which would take some texts for formulas and run
+// them: people choose their names themselves.
+func cell(text string) string {
+	if text = printable(text); text != "" && strings.Contains("=+-@", text[:1]) {
+		return "'" + text
+	}
+	return text
 }
 
 // access is a line of the JSON form. Its names are for programs and stay.
@@ -100,10 +125,10 @@ type access struct {
 	Policy   string `json:"policy"`
 }
 
-func writeWhoJSON(w io.Writer, place *url.URL, list []rehearsal.Access) error {
+func writeWhoJSON(w io.Writer, address string, list []rehearsal.Access) error {
 	lines := make([]access, len(list))
 	for i, a := range list {
-		lines[i] = access{a.Person, string(a.Auth), a.Method, place.Redacted(), string(a.Decision), a.Reason, a.Policy}
+		lines[i] = access{a.Person, string(a.Auth), a.Method, address, string(a.Decision), a.Reason, a.Policy}
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

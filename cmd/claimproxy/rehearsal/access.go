@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"net/url"
 	"slices"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
@@ -26,8 +25,9 @@ type Access struct {
 var usualMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 // Methods are those worth asking about at a place: the ones that its route takes.
-func (s *Stage) Methods(at *url.URL) []string {
-	f := s.Ask(Request{Method: "GET", URL: at}, Person{})
+func (s *Stage) Methods(at Request) []string {
+	at.Method = "GET"
+	f := s.Ask(at, Person{})
 	if f.Route == nil || len(f.Route.Allowed()) == 0 {
 		return usualMethods
 	}
@@ -36,20 +36,23 @@ func (s *Stage) Methods(at *url.URL) []string {
 
 // Who says who may do what at a place: nobody known first, then each person, in each
 // way to come that the route takes, and each method.
-func (s *Stage) Who(at *url.URL, methods []string, people []config.Person) []Access {
+func (s *Stage) Who(at Request, methods []string, people []config.Person) []Access {
 	list := s.access(at, methods, "", Person{})
+	at.Method = "GET"
+	kinds := s.Kinds(at)
 	for _, p := range people {
-		for _, kind := range s.Kinds(Request{Method: "GET", URL: at}) {
+		for _, kind := range kinds {
 			list = append(list, s.access(at, methods, p.Name, Known(p.Claims, kind))...)
 		}
 	}
 	return list
 }
 
-func (s *Stage) access(at *url.URL, methods []string, name string, who Person) []Access {
+func (s *Stage) access(at Request, methods []string, name string, who Person) []Access {
 	list := make([]Access, 0, len(methods))
 	for _, m := range slices.Compact(slices.Clone(methods)) {
-		f := s.Ask(Request{Method: m, URL: at}, who)
+		at.Method = m
+		f := s.Ask(at, who)
 		list = append(list, Access{
 			Person: name, Auth: who.Auth, Method: m,
 			Decision: f.Decision(), Reason: string(f.Verdict.Reason), Policy: f.Verdict.Decision.Policy,

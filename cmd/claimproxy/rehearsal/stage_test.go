@@ -52,7 +52,7 @@ func rule(t *testing.T, text string) *policy.Rule {
 }
 
 func get(path string) rehearsal.Request {
-	return rehearsal.Request{Method: "GET", URL: &url.URL{Scheme: "https", Host: "app.example.org", Path: path}, From: netip.MustParseAddr("192.0.2.1")}
+	return rehearsal.Request{Method: "GET", Host: "app.example.org", Target: path, From: netip.MustParseAddr("192.0.2.1")}
 }
 
 // TestPeopleAreMadeAsLoginsAndTokensMakeThem: with a subject, the virtual claims and
@@ -66,15 +66,15 @@ func TestPeopleAreMadeAsLoginsAndTokensMakeThem(t *testing.T) {
 	}{
 		"with a browser": {
 			rehearsal.Known(map[string]any{"preferred_username": "ann"}, session.AuthBrowser),
-			session.Claims{"preferred_username": "ann", "provider": "first", "client_id": "web", "auth": "browser"}, "first:ann",
+			session.Claims{"preferred_username": "ann", "provider": "first", "client_id": "web", "auth": "browser", "sub": "somebody"}, "first:ann",
 		},
 		"with a token of another provider and client": {
 			rehearsal.Known(map[string]any{"provider": "second", "client_id": "tool", "preferred_username": "ann"}, session.AuthBearer),
-			session.Claims{"preferred_username": "ann", "provider": "second", "client_id": "tool", "auth": "bearer"}, "ann",
+			session.Claims{"preferred_username": "ann", "provider": "second", "client_id": "tool", "auth": "bearer", "sub": "somebody"}, "ann",
 		},
 		"who claims to be something else": {
 			rehearsal.Known(map[string]any{"auth": "client", "provider": "nobody's"}, session.AuthBearer),
-			session.Claims{"provider": "first", "client_id": "web", "auth": "bearer"}, "",
+			session.Claims{"provider": "first", "client_id": "web", "auth": "bearer", "sub": "somebody"}, "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestWhoMayWhat(t *testing.T) {
 	s := stageOf(t, proxy.Route{Path: "/", SignIn: proxy.Browser | proxy.Bearer, Rules: []proxy.MethodRule{
 		{Methods: []string{"GET"}, Allow: rule(t, "signed-in")}, {Methods: []string{"PUT"}, Allow: rule(t, "groups contains editors")},
 	}})
-	at := get("/x").URL
+	at := get("/x")
 	methods := s.Methods(at)
 	if diff := cmp.Diff([]string{"GET", "HEAD", "PUT"}, methods); diff != "" {
 		t.Fatalf("methods (-want +got):\n%s", diff)
@@ -153,22 +153,39 @@ func TestWhoMayWhat(t *testing.T) {
 	}
 }
 
-// TestEscapesReachTheProxyAsTheyAre: what is ambiguous to it must be so here.
-func TestEscapesReachTheProxyAsTheyAre(t *testing.T) {
+// TestTargetsReachTheProxyAsTheyAre: what is ambiguous to it must be so here.
+func TestTargetsReachTheProxyAsTheyAre(t *testing.T) {
 	s := stageOf(t, proxy.Route{Path: "/", Allow: rule(t, "public")})
-	for raw, want := range map[string]proxy.Reason{
-		"https://app.example.org/a%20b": "public", "https://app.example.org/a%2fb": proxy.ReasonBadTarget,
-		"https://app.example.org/a/../b": proxy.ReasonBadTarget, "https://app.example.org": "public",
-		"https://APP.example.org.:8443/": "public", "https://other.example.org/": proxy.ReasonNoRoute,
-		"https://app.example.org/.auth/me": "",
+	const app = "app.example.org"
+	for _, c := range []struct {
+		host, target string
+		want         proxy.Reason
+	}{
+		{app, "/a%20b", "public"}, {app, "/a%2fb", proxy.ReasonBadTarget}, {app, "/a/../b", proxy.ReasonBadTarget},
+		{app, "//b", proxy.ReasonBadTarget}, {app, "/a%", proxy.ReasonBadTarget}, {app, "/a?%", "public"}, {app, "", proxy.ReasonBadTarget},
+		{"APP.example.org.:8443", "/", "public"}, {"other.example.org", "/", proxy.ReasonNoRoute}, {"a b", "/", proxy.ReasonBadHost},
+		{app, "/.auth/me", ""},
 	} {
-		u, err := url.Parse(raw)
-		if err != nil {
-			t.Fatal(err)
+		f := s.Ask(rehearsal.Request{Method: "GET", Host: c.host, Target: c.target}, rehearsal.Person{})
+		if f.Verdict.Reason != c.want || f.Own != (c.want == "") {
+			t.Errorf("%s%s: got %q, own %v, want %q", c.host, c.target, f.Verdict.Reason, f.Own, c.want)
 		}
-		f := s.Ask(rehearsal.Request{Method: "GET", URL: u}, rehearsal.Person{})
-		if f.Verdict.Reason != want || f.Own != (want == "") {
-			t.Errorf("%s: got %q, own %v, want %q", raw, f.Verdict.Reason, f.Own, want)
+	}
+}
+
+// TestEveryPersonHasASubject, as every login and every token of a person has, so that
+// a condition on it comes out as it will.
+func TestEveryPersonHasASubject(t *testing.T) {
+	s := stageOf(t, proxy.Route{Path: "/", SignIn: proxy.Browser | proxy.Bearer, Allow: rule(t, `not sub is "42"`)})
+	claims := map[string]any{}
+	for kind, want := range map[session.Auth]config.Expectation{
+		session.AuthBrowser: config.ExpectAllow, session.AuthBearer: config.ExpectAllow, session.AuthClient: config.ExpectDeny,
+	} {
+		if got := s.Ask(get("/"), rehearsal.Known(claims, kind)).Decision(); got != want {
+			t.Errorf("%s: got %s, want %s", kind, got, want)
 		}
+	}
+	if len(claims) > 0 {
+		t.Errorf("the person's own claims were changed: %v", claims)
 	}
 }

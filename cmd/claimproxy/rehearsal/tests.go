@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -38,7 +37,7 @@ func (s *Stage) RunTests() Results {
 		t := &s.config.Tests[i]
 		for j := range t.Requests {
 			req := &t.Requests[j]
-			asked := Request{Method: req.Method, URL: s.urlOf(req), From: t.From}
+			asked := Request{Method: req.Method, Host: s.hostOf(req), Target: req.Path, From: t.From}
 			for _, c := range s.callers(t, asked) {
 				r.Run++
 				f := s.Ask(asked, c.Person)
@@ -95,21 +94,15 @@ func (s *Stage) callers(t *config.Test, asked Request) []caller {
 	return all
 }
 
-// urlOf is the address that a test asks for.
-func (s *Stage) urlOf(r *config.TestRequest) *url.URL {
-	u := &url.URL{Scheme: s.config.PublicURL.Scheme, Host: r.Host}
+// hostOf is the host of a test's request, as it stands in a request's head.
+func (s *Stage) hostOf(r *config.TestRequest) string {
 	switch {
 	case r.Host == s.config.PublicURL.Hostname():
-		u.Host = s.config.PublicURL.Host
+		return s.config.PublicURL.Host
 	case strings.Contains(r.Host, ":"):
-		u.Host = "[" + r.Host + "]"
+		return "[" + r.Host + "]"
 	}
-	path, err := url.PathUnescape(r.Path)
-	if err != nil {
-		path = r.Path
-	}
-	u.Path, u.RawPath = path, r.Path
-	return u
+	return r.Host
 }
 
 // mismatch says in what a finding is not what the test expects; "" for nothing.

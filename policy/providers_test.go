@@ -83,3 +83,27 @@ func sentences(d Decision) []string {
 	}
 	return s
 }
+
+// TestAskingForAClaim: a condition asks for a claim when nobody is let in without a look
+// at it, whatever else is asked.
+func TestAskingForAClaim(t *testing.T) {
+	set, faults := Compile([]Definition{{Name: "asking", Require: Clause{Text: "provider is a"}}, {Name: "open", Require: Clause{Text: "groups contains a"}}})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	named := func(name string) bool { return name == "asking" }
+	for text, want := range map[string]bool{
+		"provider is a": true, "not provider is a": true, "provider.x is a": true, `"provider.x" is a`: false,
+		"groups contains a": false, "provider is a and groups contains a": true, "provider is a or groups contains a": false,
+		"not (provider is a and groups contains a)": false, "not (provider is a or groups contains a)": true,
+		"asking": true, "open": false, "policy asking and policy open": true, "policy asking or policy open": false,
+		"public": false, "signed-in": false, "groups contains": true,
+	} {
+		if got := set.Asks(Clause{Text: text}, "provider", named); got != want {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+	}
+	if !set.Asks(Clause{Expr: `claims.provider == "a" || true`}, "provider", named) {
+		t.Error("an expression that looks at the claim: got false")
+	}
+}

@@ -122,6 +122,34 @@ func (s *Set) wordRule(word string, c Clause) (*Rule, []*Error) {
 	return &Rule{}, []*Error{s.noWord(word, c)}
 }
 
+// Asks reports whether a condition lets nobody in without a look at a claim: each way
+// to fulfil it leads over a comparison with that claim, or with what is in it. named says
+// the same of policies that the condition names. A faulty condition lets nobody in.
+func (s *Set) Asks(c Clause, claim string, named func(policy string) bool) bool {
+	if word, ok := c.word(); ok {
+		return !isRuleWord(word) && named(word)
+	}
+	n := (&reader{policies: s.Names()}).read(c, 0)
+	return n == nil || asks(n, false, claim, named)
+}
+
+func asks(n node, negated bool, claim string, named func(policy string) bool) bool {
+	switch n := n.(type) {
+	case *negation:
+		return asks(n.node, !negated, claim, named)
+	case *reference:
+		return named(n.name)
+	case *group:
+		if (n.connective == or) != negated {
+			return !slices.ContainsFunc(n.nodes, func(m node) bool { return !asks(m, negated, claim, named) })
+		}
+		return slices.ContainsFunc(n.nodes, func(m node) bool { return asks(m, negated, claim, named) })
+	case test:
+		return slices.ContainsFunc(n.claims(), func(p path) bool { return p[0] == claim })
+	}
+	return false
+}
+
 // policy returns the rule of a policy that exists.
 func (s *Set) policy(name string) *Rule {
 	if e := s.entries[name]; e.rule != nil {

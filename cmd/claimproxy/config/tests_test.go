@@ -148,10 +148,19 @@ policies:
   asks: provider is lab and groups contains f
   shadow: groups contains g
   header: groups contains h
+  built-on-named: policy named and acr is gold
+  not-only-asks: provider is lab or groups contains i
+  excludes: not (provider is lab or groups contains j)
 routes:
   - {path: /a, upstream: "http://127.0.0.1:1", allow: {any: [policy open, policy named, policy through, policy asks]}, shadow: shadow}
   - {path: /b, upstream: "http://127.0.0.1:1", allow: policy on-route or policy both, providers: invent}
   - {path: /c, upstream: "http://127.0.0.1:1", rules: [{methods: GET, allow: both}], identity_headers: {X-Role: {header: Admin}}}
+  - {path: /d, upstream: "http://127.0.0.1:1", allow: policy built-on-named or policy not-only-asks or policy excludes}
+  - {path: /e, upstream: "http://127.0.0.1:1", allow: groups contains k}
+  - {path: /f, upstream: "http://127.0.0.1:1", rules: [{methods: GET, allow: {all: [policy named, acr is gold]}}, {methods: PUT, allow: policy named or acr is gold}]}
+  - {path: /g, upstream: "http://127.0.0.1:1", allow: groups contains l, providers: invent}
+  - {path: /h, upstream: "http://127.0.0.1:1", allow: {expr: 'claims.provider == "lab" && claims.l == "l"'}}
+  - {path: /i, upstream: "http://127.0.0.1:1", allow: signed-in}
 `
 	}
 	_, r := parse(strings.ReplaceAll(text(""), "[invent, lab]", "[invent]"))
@@ -163,7 +172,9 @@ routes:
 	for _, f := range r.Warnings {
 		got = append(got, f.Path)
 	}
-	if diff := cmp.Diff([]string{"policies.open", "policies.both", "policies.shadow", "policies.header"}, got); diff != "" || !r.OK() {
+	if diff := cmp.Diff([]string{
+		"policies.open", "policies.both", "policies.shadow", "policies.header", "policies.not-only-asks", "routes[4].allow", "routes[5].rules[1].allow",
+	}, got); diff != "" || !r.OK() {
 		t.Errorf("(-want +got):\n%s\n%s", diff, rendered(t, r))
 	}
 	if want := "this policy names no provider, so that each of invent, lab decides who passes (say providers: [invent], or name all of them)"; len(r.Warnings) > 0 && !strings.HasSuffix(r.Warnings[0].Error(), want) {

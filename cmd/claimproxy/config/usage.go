@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,26 +40,61 @@ func (l *loader) warnUnused(c *Config) {
 	}
 }
 
-// warnProviders warns, where there are several providers, of policies that are asked
-// about the people of all of them: whoever runs one of them says who is in its groups.
+// warnProviders warns, where there are several providers, of policies and conditions
+// that are asked about the people of all of them: whoever runs one of them says who is
+// in its groups.
 func (l *loader) warnProviders(c *Config) {
 	if len(c.Providers) < 2 {
 		return
 	}
 	ids := c.providerIDs()
+	each := fmt.Sprintf("so that each of %s decides who passes", strings.Join(ids, ", "))
+	// Of what a condition names, each policy is warned of on its own.
+	own := func(clause policy.Clause) bool {
+		return l.policies.Asks(clause, "provider", func(string) bool { return true })
+	}
+	narrow := c.narrowPolicies(l.policies)
 	var names []string
 	for i := range c.Routes {
-		if r := &c.Routes[i]; len(r.Providers) == 0 {
-			names = append(names, r.policyNames()...)
+		r := &c.Routes[i]
+		if len(r.Providers) > 0 {
+			continue
+		}
+		names = append(names, r.policyNames()...)
+		for _, clause := range r.clauses() {
+			if text := strings.TrimSpace(clause.Text); !asks(clause) || text == "signed-in" || own(*clause) {
+				continue
+			}
+			p := l.conditions[clause.At]
+			l.warn(p.node, p.path, "this condition names no provider, %s", each).
+				hint("say providers: [%s] on the route, or name all of them", ids[0])
 		}
 	}
-	asked := c.policiesFrom(names, func(p *Policy) bool { return len(p.Providers) == 0 })
+	asked := c.policiesFrom(names, func(p *Policy) bool { return !narrow(p.Name) })
 	for i := range c.Policies {
-		if p := &c.Policies[i]; asked[p.Name] && len(p.Providers) == 0 && !p.looksAtProvider() {
-			l.doubtful(&p.Name, "this policy names no provider, so that each of %s decides who passes", strings.Join(ids, ", ")).
+		if p := &c.Policies[i]; asked[p.Name] && len(p.Providers) == 0 && !own(p.Require) {
+			l.doubtful(&p.Name, "this policy names no provider, %s", each).
 				hint("say providers: [%s], or name all of them", ids[0])
 		}
 	}
+}
+
+// narrowPolicies tells of each policy whether it lets nobody in without a look at whose
+// people they are.
+func (c *Config) narrowPolicies(set *policy.Set) (narrow func(name string) bool) {
+	found := make(map[string]bool)
+	narrow = func(name string) bool {
+		if known, ok := found[name]; ok {
+			return known
+		}
+		for i := range c.Policies {
+			if p := &c.Policies[i]; p.Name == name {
+				found[name] = len(p.Providers) > 0 || set.Asks(p.Require, "provider", narrow)
+			}
+		}
+		return found[name]
+	}
+	return narrow
 }
 
 // policiesFrom are the policies that names lead to. It goes on to those that a policy
@@ -111,15 +147,6 @@ func namesIn(clause *policy.Clause) (names []string) {
 		}
 	})
 	return names
-}
-
-// providerClaim finds a condition on the claim that says which provider it was.
-var providerClaim = regexp.MustCompile(`(?:^|[\s(])"?provider"?\s+is\b|\bclaims\.provider\b|\bclaims\[["']provider["']\]`)
-
-// looksAtProvider says whether a policy asks itself which provider it was.
-func (p *Policy) looksAtProvider() (looks bool) {
-	eachText(&p.Require, func(text string) { looks = looks || providerClaim.MatchString(text) })
-	return looks
 }
 
 // eachText visits the conditions and expressions of a clause.

@@ -109,6 +109,21 @@ func (r *reader) fail(at Position, f fault) {
 	r.faults = append(r.faults, &Error{At: at, Message: f.message, Hint: f.hint})
 }
 
+// tests calls visit for every comparison and expression below n, but for those of
+// policies that are named there.
+func tests(n node, visit func(test)) {
+	switch n := n.(type) {
+	case test:
+		visit(n)
+	case *negation:
+		tests(n.node, visit)
+	case *group:
+		for _, m := range n.nodes {
+			tests(m, visit)
+		}
+	}
+}
+
 // references calls visit for every "policy NAME" below n.
 func references(n node, visit func(*reference)) {
 	switch n := n.(type) {

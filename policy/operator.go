@@ -52,6 +52,16 @@ var operators = []*operator{
 	{name: "within", operand: oneDuration{}, test: within, wants: aMoment},
 }
 
+// whole reports whether the operator takes values that a claim has as a whole, and no
+// parts or patterns of them.
+func (op *operator) whole() bool {
+	switch op.operand.(type) {
+	case oneValue, listOfValues:
+		return true
+	}
+	return false
+}
+
 // operatorNames lists what exists, for a sentence.
 func operatorNames() string {
 	names := make([]string, len(operators))

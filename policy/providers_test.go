@@ -107,3 +107,31 @@ func TestAskingForAClaim(t *testing.T) {
 		t.Error("an expression that looks at the claim: got false")
 	}
 }
+
+// TestComparingWithWhatAClaimNeverIs: a slip in a value that is known beforehand is told,
+// wherever it stands.
+func TestComparingWithWhatAClaimNeverIs(t *testing.T) {
+	set, faults := Compile([]Definition{{Name: "slip", Require: Clause{Text: "provider is ourz"}}})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for text, want := range map[string]string{
+		"provider is ours": "", "not provider is ourz": "provider is never \"ourz\"; did you mean ours?",
+		"groups contains a or (acr is gold and not provider is one of [ours, x])": "provider is never \"x\"; provider is one of: ours, partner",
+		"provider starts with x":   "",
+		"provider.name is x":       "",
+		"groups contains x":        "",
+		"policy slip and x is y":   "",
+		"slip":                     "",
+		"provider contains theirs": "provider is never \"theirs\"; provider is one of: ours, partner",
+		"provider is":              "",
+	} {
+		got := ""
+		for _, f := range set.Never(Clause{Text: text}, "provider", []string{"ours", "partner"}) {
+			got += f.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -148,6 +149,36 @@ func asks(n node, negated bool, claim string, named func(policy string) bool) bo
 		return slices.ContainsFunc(n.claims(), func(p path) bool { return p[0] == claim })
 	}
 	return false
+}
+
+// Never returns a fault for each comparison of a claim with a value that is none of
+// those the claim can have. Under not such a slip would let everybody in.
+func (s *Set) Never(c Clause, claim string, values []string) []*Error {
+	if _, ok := c.word(); ok {
+		return nil
+	}
+	n := (&reader{policies: s.Names()}).read(c, 0)
+	if n == nil {
+		return nil
+	}
+	var faults []*Error
+	tests(n, func(t test) {
+		of, ok := t.(*comparison)
+		if !ok || len(of.claim) != 1 || of.claim[0] != claim || !of.op.whole() {
+			return
+		}
+		for _, value := range of.texts.list {
+			if slices.Contains(values, value) {
+				continue
+			}
+			hint := claim + " is one of: " + joined(values, shownAlternatives)
+			if meant := nearest(value, values); meant != "" {
+				hint = "did you mean " + meant + "?"
+			}
+			faults = append(faults, of.fault(fmt.Sprintf("%s is never %q", claim, value), hint))
+		}
+	})
+	return faults
 }
 
 // policy returns the rule of a policy that exists.

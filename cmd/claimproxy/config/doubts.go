@@ -12,19 +12,24 @@ import (
 // claimsPrefix is a claim as expressions have it, in a condition.
 var claimsPrefix = regexp.MustCompile(`(?:^|[\s(])(claims\.(\S+))\s+(?:contains|is|starts|ends|matches|within)\b`)
 
-// warnClaims warns of conditions on claims.groups, which is what groups is in an
-// expression, and here the member of a claim that is called claims.
-func (l *loader) warnClaims(c *Config) {
+// endOfDomain is a domain that a text is to end with, and that nothing bounds on the
+// left.
+var endOfDomain = regexp.MustCompile(`\sends\s+with\s+("?)([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})(?:"|[\s)]|$)`)
+
+// warnConditions warns of conditions that ask for something else than what they were
+// probably meant to ask for.
+func (l *loader) warnConditions(c *Config) {
 	check := func(clause *policy.Clause) {
+		// claims.groups is what groups is in an expression, and here the member of a
+		// claim that is called claims.
 		for _, m := range claimsPrefix.FindAllStringSubmatchIndex(clause.Text, -1) {
-			f := &Fault{At: clause.At, Path: l.conditions[clause.At].path, Length: utf8.RuneCountInString(clause.Text[m[2]:m[3]])}
-			if line, column, ok := l.locate(clause.At, clause.Text[:m[2]]); ok {
-				f.At.Line, f.At.Column = line, column
-			}
 			name := clause.Text[m[4]:m[5]]
-			f.Message = "this asks for " + name + " inside a claim that is called claims"
-			f.hint("did you mean %s? conditions do not write claims.", name)
-			l.warnings = append(l.warnings, f)
+			l.doubtfulPart(clause, m[2], m[3], "this asks for "+name+" inside a claim that is called claims").
+				hint("did you mean %s? conditions do not write claims.", name)
+		}
+		for _, m := range endOfDomain.FindAllStringSubmatchIndex(clause.Text, -1) {
+			domain := clause.Text[m[4]:m[5]]
+			l.doubtfulPart(clause, m[4], m[5], "evil"+domain+" ends with this too").hint("did you mean @%s?", domain)
 		}
 	}
 	for i := range c.Policies {
@@ -36,6 +41,16 @@ func (l *loader) warnClaims(c *Config) {
 			eachClause(clause, check)
 		}
 	}
+}
+
+// doubtfulPart reports a warning about a part of a condition's text.
+func (l *loader) doubtfulPart(clause *policy.Clause, start, end int, message string) *Fault {
+	f := &Fault{At: clause.At, Path: l.conditions[clause.At].path, Message: message, Length: utf8.RuneCountInString(clause.Text[start:end])}
+	if line, column, ok := l.locate(clause.At, clause.Text[:start]); ok {
+		f.At.Line, f.At.Column = line, column
+	}
+	l.warnings = append(l.warnings, f)
+	return f
 }
 
 // loopback are the networks of this machine alone.

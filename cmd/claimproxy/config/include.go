@@ -47,6 +47,9 @@ func (l *loader) include(c *Config) {
 			}
 		}
 	}
+	for i := range c.Include {
+		l.warnOtherEnding(&c.Include[i], by)
+	}
 	c.Policies = joined(l, c.Policies, files, func(in *included) []Policy { return in.Policies })
 	c.Upstreams = joined(l, c.Upstreams, files, func(in *included) []Upstream { return in.Upstreams })
 	c.Routes = joined(l, c.Routes, files, func(in *included) []Route { return in.Routes })
@@ -60,7 +63,6 @@ func (l *loader) matches(pattern *string) []string {
 		l.whole = false
 		return nil
 	}
-	dir := filepath.Dir(l.name)
 	switch {
 	case *pattern == "":
 		l.bad(pattern, "expected the name of a file or a pattern, got an empty string")
@@ -70,10 +72,7 @@ func (l *loader) matches(pattern *string) []string {
 	case !strings.ContainsAny(*pattern, "*?["):
 		return []string{l.file(l.places[pattern].node, *pattern)}
 	default:
-		full := filepath.Clean(*pattern)
-		if !filepath.IsAbs(full) {
-			full = filepath.Join(literally(dir), full)
-		}
+		full := l.pattern(*pattern)
 		found, err := l.env.Glob(full)
 		if err == nil {
 			return visibleFiles(full, found)
@@ -82,6 +81,35 @@ func (l *loader) matches(pattern *string) []string {
 	}
 	l.whole = false
 	return nil
+}
+
+// warnOtherEnding warns of files that a pattern, given by its address, misses for
+// nothing but the way their names spell YAML. included has those that are not missed.
+func (l *loader) warnOtherEnding(pattern *string, included map[string]string) {
+	if !l.good(pattern) || !strings.ContainsAny(*pattern, "*?[") {
+		return
+	}
+	for ending, other := range map[string]string{".yaml": ".yml", ".yml": ".yaml"} {
+		before, ok := strings.CutSuffix(l.pattern(*pattern), ending)
+		if !ok {
+			continue
+		}
+		found, _ := l.env.Glob(before + other) // as good a pattern as the one that was good
+		for _, name := range visibleFiles(before, found) {
+			if _, is := included[name]; !is && name != filepath.Clean(l.name) {
+				l.doubtful(pattern, "%s is not included: its name ends in %s", quote(name), other)
+			}
+		}
+	}
+}
+
+// pattern is where a pattern looks for files.
+func (l *loader) pattern(text string) string {
+	full := filepath.Clean(text)
+	if filepath.IsAbs(full) {
+		return full
+	}
+	return filepath.Join(literally(filepath.Dir(l.name)), full)
 }
 
 // literally keeps the name of a directory from being taken for a pattern.

@@ -353,11 +353,35 @@ func TestIncludedKeysAreThoseOfTheMainFile(t *testing.T) {
 
 // The name of a directory is no pattern.
 func TestIncludeInADirectoryWithSigns(t *testing.T) {
-	var asked string
+	var asked []string
 	env := world()
-	env.Glob = func(pattern string) ([]string, error) { asked = pattern; return nil, nil }
+	env.Glob = func(pattern string) ([]string, error) { asked = append(asked, pattern); return nil, nil }
 	Parse("/etc/[claim]*/claimproxy.yaml", []byte("include: conf.d/*.yaml\n"+strings.TrimPrefix(smallest, "\n")), env)
-	if want := `/etc/\[claim]\*/conf.d/*.yaml`; asked != want {
+	if want := []string{`/etc/\[claim]\*/conf.d/*.yaml`, `/etc/\[claim]\*/conf.d/*.yml`}; !slices.Equal(asked, want) {
 		t.Errorf("got %s, expected %s", asked, want)
+	}
+}
+
+// TestFilesThatAreMissedByTheEndingOfTheirName are told, or a team's rules would be
+// nowhere and nobody would know.
+func TestFilesThatAreMissedByTheEndingOfTheirName(t *testing.T) {
+	files := map[string]string{
+		"conf.d/a.yaml": "routes: [{path: /a, upstream: \"http://127.0.0.1:1\", allow: public}]\n",
+		"conf.d/b.yml":  "routes: [{path: /b, upstream: \"http://127.0.0.1:1\", allow: public}]\n",
+	}
+	for include, want := range map[string][]string{
+		"conf.d/*.yaml": {`"/etc/claimproxy/conf.d/b.yml" is not included: its name ends in .yml`},
+		"conf.d/*.yml":  {`"/etc/claimproxy/conf.d/a.yaml" is not included: its name ends in .yaml`},
+		"conf.d/*":      nil, "[conf.d/*.yml, conf.d/*.yaml]": nil, "conf.d/a.yaml": nil,
+	} {
+		files["claimproxy.yaml"] = "include: " + include + "\n" + including
+		_, r := loadFiles(files)
+		var got []string
+		for _, f := range r.Warnings {
+			got = append(got, f.Message)
+		}
+		if diff := cmp.Diff(want, got); diff != "" || !r.OK() {
+			t.Errorf("include: %s (-want +got):\n%s\n%s", include, diff, rendered(t, r))
+		}
 	}
 }

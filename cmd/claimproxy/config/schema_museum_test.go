@@ -23,6 +23,7 @@ var beyondSchema = map[string]string{
 	"92-admin-for-everybody":         "it does not know which addresses are this machine's alone",
 	"93-admin-on-the-public-address": "it compares no addresses",
 	"101-nobody-may-ask":             "it does not compare what stands in different mappings",
+	"99-comparisons-that-never-hold": "it reads no conditions, and does not know which providers there are",
 }
 
 // Whatever is wrong with the shape of a file is underlined while it is being written.

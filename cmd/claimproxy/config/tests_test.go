@@ -163,7 +163,7 @@ routes:
   - {path: /i, upstream: "http://127.0.0.1:1", allow: signed-in}
 `
 	}
-	_, r := parse(strings.ReplaceAll(text(""), "[invent, lab]", "[invent]"))
+	_, r := parse(strings.NewReplacer("[invent, lab]", "[invent]", "provider is lab", "provider is invent").Replace(text("")))
 	if got := rendered(t, r); got != "" {
 		t.Errorf("with one provider: got\n%s", got)
 	}

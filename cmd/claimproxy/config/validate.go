@@ -34,7 +34,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 		l.warnProviders(c)
 		l.warnParted(c)
 		l.warnUnasked(c)
-		l.warnClaims(c)
+		l.warnConditions(c)
 	}
 }
 

@@ -44,6 +44,7 @@ func (l *loader) validateConditions(c *Config) {
 			}
 		}
 	}
+	faults = append(faults, l.impossible(c)...)
 	for _, f := range faults {
 		l.conditionFault(f)
 	}
@@ -55,6 +56,30 @@ func (l *loader) validateConditions(c *Config) {
 			}
 		}
 	}
+}
+
+// impossible are comparisons of the claims that claimproxy sets itself with what it
+// never sets them to. not provider is partnr lets in the partner's people.
+func (l *loader) impossible(c *Config) (faults []*policy.Error) {
+	check := func(clause *policy.Clause) {
+		if clause == nil || !l.good(clause) {
+			return
+		}
+		if l.fine(&c.Providers) && len(c.Providers) > 0 {
+			faults = append(faults, l.policies.Never(*clause, "provider", c.providerIDs())...)
+		}
+		faults = append(faults, l.policies.Never(*clause, "auth", TestAuth("").words())...)
+	}
+	for i := range c.Policies {
+		check(&c.Policies[i].Require)
+		check(c.Policies[i].Shadow)
+	}
+	for i := range c.Routes {
+		for _, clause := range append(c.Routes[i].clauses(), c.Routes[i].shadows()...) {
+			check(clause)
+		}
+	}
+	return faults
 }
 
 // conditionFault turns a fault in a condition into one in the file.

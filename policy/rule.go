@@ -225,15 +225,14 @@ func (r *Rule) Values() []string {
 	return slices.Sorted(maps.Keys(values))
 }
 
-// Policies returns the names of all policies that take part in the rule or its
-// shadow, those that policies name included, sorted.
+// Policies returns the names of all policies that take part in what the rule decides,
+// those that policies name included, sorted. Shadows decide nothing.
 func (r *Rule) Policies() []string {
-	names := map[string]bool{}
-	for ; r != nil; r = r.shadow {
-		if r.node != nil {
-			r.set.named(r.node, names)
-		}
+	if r == nil || r.node == nil {
+		return nil
 	}
+	names := map[string]bool{}
+	r.set.named(r.node, names)
 	if len(names) == 0 {
 		return nil
 	}
@@ -248,9 +247,7 @@ func (s *Set) named(n node, names map[string]bool) {
 			return
 		}
 		names[ref.name] = true
-		for _, below := range []node{e.node, e.shadow} {
-			s.named(below, names)
-		}
+		s.named(e.node, names)
 	})
 }
 

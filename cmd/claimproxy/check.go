@@ -120,10 +120,10 @@ func (c *compiled) warnUncovered(report *config.Report) {
 		at, path := c.config.Place(&p.Name)
 		if len(c.config.Tests) == 0 {
 			report.Warn(at, path, "there are no tests, so nothing shows whom this policy lets in",
-				"as in tests: [{request: GET /, expect: sign-in}]; see docs/policies.md")
+				"as in tests: [{request: GET /, claims: {groups: [a]}, expect: allow}]; see docs/policies.md")
 			return
 		}
-		report.Warn(at, path, "no test covers this policy", "")
+		report.Warn(at, path, "no test covers this policy", "somebody has to ask: as: or claims: in a test")
 	}
 }
 

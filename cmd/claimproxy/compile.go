@@ -154,7 +154,7 @@ func (c *compiled) each(visit func(*policy.Rule)) {
 }
 
 // deciding are the names of the policies that take part in what routes allow. Others
-// are tried out as shadows, or choose the value of a header.
+// are tried out in shadows alone, or choose the value of a header.
 func (c *compiled) deciding() map[string]bool {
 	names := map[string]bool{}
 	note := func(r *policy.Rule) {

@@ -17,7 +17,8 @@ type Results struct {
 	Run int
 	// Failures are the tests that did not come out as expected.
 	Failures []Failure
-	// Covered are the names of the policies that took part in a rule that was asked.
+	// Covered are the names of the policies that took part in a rule that was asked
+	// about somebody: whom they let in, nobody known says nothing about.
 	Covered map[string]bool
 }
 
@@ -41,7 +42,7 @@ func (s *Stage) RunTests() Results {
 			for _, c := range s.callers(t, asked) {
 				r.Run++
 				f := s.Ask(asked, c.Person)
-				if f.Route != nil {
+				if f.Verdict.Identity != nil {
 					for _, name := range f.Route.Rule(req.Method).Policies() {
 						r.Covered[name] = true
 					}

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -9,25 +8,10 @@ import (
 )
 
 var lifetimeTests = []test{
-	{"an unused session expires", testIdle},
 	{"a used session does not", testIdleUsed},
 	{"use that was flushed counts after a restart", testFlush},
 	{"use counts although the session does not fit into memory", testNoCache},
-	{"a session expires at its lifetime however used", testLifetime},
-	{"an earlier end is kept", testEarlierEnd},
-	{"a shorter lifetime after a reload counts at once", testShorterLifetime},
 	{"expired sessions are swept, others stay", testSweepSessions},
-}
-
-func testIdle(t *testing.T, b session.Backend) {
-	w := newWorld(t, b)
-	jane := w.browser()
-	jane.signIn(t, "jane")
-	w.clock.Advance(idle - time.Millisecond)
-	jane.wantPerson(t, "jane")
-	w.clock.Advance(idle)
-	jane.wantRejected(t, session.ReasonSessionExpired)
-	w.again(t).with(jane.value).wantRejected(t, session.ReasonSessionExpired)
 }
 
 func testIdleUsed(t *testing.T, b session.Backend) {
@@ -76,45 +60,6 @@ func testNoCache(t *testing.T, b session.Backend) {
 			}
 		}
 	}
-}
-
-func testLifetime(t *testing.T, b session.Backend) {
-	w := newWorld(t, b)
-	jane := w.browser()
-	jane.signIn(t, "jane")
-	for range int(lifetime/(30*time.Minute)) - 1 {
-		w.clock.Advance(30 * time.Minute)
-		jane.wantPerson(t, "jane")
-	}
-	w.clock.Advance(30 * time.Minute)
-	jane.wantRejected(t, session.ReasonSessionExpired)
-}
-
-func testEarlierEnd(t *testing.T, b session.Backend) {
-	w := newWorld(t, b)
-	rec := Person("jane")
-	rec.Ends = base.Add(10 * time.Minute)
-	jane, out := w.browser(), httptest.NewRecorder()
-	if err := w.Start(out, jane.request(), rec); err != nil {
-		t.Fatal(err)
-	}
-	if c := jane.receive(t, out); c.MaxAge != 600 {
-		t.Errorf("max age: got %d, want 600", c.MaxAge)
-	}
-	if id := jane.wantPerson(t, "jane"); !id.Until.Equal(rec.Ends) {
-		t.Errorf("Until: got %v, want %v", id.Until, rec.Ends)
-	}
-	w.clock.Advance(10 * time.Minute)
-	jane.wantRejected(t, session.ReasonSessionExpired)
-}
-
-func testShorterLifetime(t *testing.T, b session.Backend) {
-	w := newWorld(t, b)
-	jane := w.browser()
-	jane.signIn(t, "jane")
-	w.clock.Advance(40 * time.Minute)
-	shorter := w.again(t, func(o *session.StoreOptions) { o.Lifetime = 30 * time.Minute })
-	shorter.with(jane.value).wantRejected(t, session.ReasonSessionExpired)
 }
 
 func testSweepSessions(t *testing.T, b session.Backend) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -57,39 +56,21 @@ func CheckUpstream(u *url.URL) error {
 	return nil
 }
 
-// forwarder is an Upstream as it is used: built once, with its own connections.
+// forwarder is an Upstream as it is used: built once.
 type forwarder struct {
-	name      string
-	transport *http.Transport
-	proxy     *httputil.ReverseProxy
+	name       string
+	connection *connection
+	proxy      *httputil.ReverseProxy
 }
 
 func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
 	if err := CheckUpstream(u.URL); err != nil {
 		return nil, fmt.Errorf("upstream %q: %w", u.Name, err)
 	}
-	timeout := u.Timeout
-	if timeout == 0 {
-		timeout = DefaultUpstreamTimeout
-	}
-	f := &forwarder{name: u.Name, transport: &http.Transport{
-		// Proxy stays nil: an upstream is reached directly, whatever the
-		// environment says about the rest of the world.
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    dialTimeout,
-		MaxIdleConns:           0,
-		MaxIdleConnsPerHost:    idlePerUpstream,
-		IdleConnTimeout:        idleTimeout,
-		ResponseHeaderTimeout:  timeout,
-		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: maxUpstreamHeader,
-		// The client's Accept-Encoding travels as it came, and so does the answer.
-		DisableCompression: true,
-	}}
+	f := &forwarder{name: u.Name, connection: p.connections.take(u)}
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(pr, u.URL) },
-		Transport:      f.transport,
+		Transport:      f.connection,
 		FlushInterval:  -1, // nothing is held back, known length or not
 		BufferPool:     buffers,
 		ModifyResponse: p.modifyResponse,

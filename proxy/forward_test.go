@@ -423,7 +423,7 @@ func TestUpstreamThatNeverAnswers(t *testing.T) {
 	gone := make(chan struct{})
 	h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done(); close(gone) }), nil)
 	for _, f := range h.proxy.upstreams {
-		f.transport.ResponseHeaderTimeout = 50 * time.Millisecond
+		f.connection.ResponseHeaderTimeout = 50 * time.Millisecond
 	}
 	if res := h.get(t, "/"); res.StatusCode != 502 {
 		t.Errorf("got %d, want 502", res.StatusCode)

@@ -23,6 +23,9 @@ type Config struct {
 	// Endpoints is the path that claimproxy's own pages live under, on every host,
 	// without a slash at the end.
 	Endpoints string
+	// Connections are those to the upstreams, which may be shared with other proxies; nil
+	// means connections of the proxy's own.
+	Connections *Connections
 	// Own answers everything below Endpoints, but for the stylesheet, and at
 	// OwnPaths. The path it sees is canonical, the host is lower case, and RemoteAddr is
 	// the address of the client, without a port, or empty if there is none.
@@ -89,14 +92,15 @@ type Proxy struct {
 	values      valuer
 	stripper    *stripper
 	upstreams   map[*Upstream]*forwarder
+	connections *Connections
 	bodyIdle    time.Duration // as the constant, but for tests
 	observe     func(Event)
 	now         func() time.Time
 	log         *slog.Logger
 }
 
-// New makes a Proxy. It calls nobody.
-func New(c Config) (*Proxy, error) {
+// New makes a Proxy. It calls nobody. Close lets go of what it holds.
+func New(c Config) (_ *Proxy, err error) {
 	switch {
 	case c.PublicURL == nil || c.PublicURL.Scheme != "https" && c.PublicURL.Scheme != "http" || c.PublicURL.Host == "":
 		return nil, errors.New("proxy: public URL is missing or is not an http or https URL")
@@ -124,11 +128,20 @@ func New(c Config) (*Proxy, error) {
 		values:      valuer{named: make(map[string]bool, len(c.NamedGroups))},
 		stripper:    newStripper(c.Table),
 		upstreams:   make(map[*Upstream]*forwarder),
+		connections: c.Connections,
 		bodyIdle:    bodyIdle,
 		observe:     c.Observe,
 		now:         c.Now,
 		log:         c.Log,
 	}
+	if p.connections == nil {
+		p.connections = new(Connections)
+	}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
 	if p.observe == nil {
 		p.observe = func(Event) {}
 	}
@@ -141,7 +154,6 @@ func New(c Config) (*Proxy, error) {
 	for _, g := range c.NamedGroups {
 		p.values.named[g] = true
 	}
-	var err error
 	if p.host, _, err = hostOf(c.PublicURL); err != nil {
 		return nil, fmt.Errorf("proxy: public URL: %w", err)
 	}
@@ -167,18 +179,20 @@ func New(c Config) (*Proxy, error) {
 		if e.Upstream == nil || p.upstreams[e.Upstream] != nil {
 			continue
 		}
-		if p.upstreams[e.Upstream], err = p.newForwarder(e.Upstream); err != nil {
+		f, err := p.newForwarder(e.Upstream)
+		if err != nil {
 			return nil, fmt.Errorf("proxy: route %q: %w", e.Name, err)
 		}
+		p.upstreams[e.Upstream] = f
 	}
 	return p, nil
 }
 
-// Close closes the connections to upstreams that nobody uses. Requests on their way
-// finish.
+// Close lets go of the connections to upstreams, once: those that nobody uses are closed.
+// Requests on their way finish.
 func (p *Proxy) Close() {
 	for _, f := range p.upstreams {
-		f.transport.CloseIdleConnections()
+		p.connections.release(f.connection)
 	}
 }
 

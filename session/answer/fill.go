@@ -42,6 +42,12 @@ func newFill(color string) fill {
 	return fill{Color: "#" + strings.ToLower(hex), Ink: ink}
 }
 
+// Ink is the colour of a label that is readable on a colour, "#ffffff" or "#000000", and
+// empty where that is none.
+func Ink(color string) string {
+	return map[string]string{"ink-white": "#ffffff", "ink-black": "#000000"}[newFill(color).Ink]
+}
+
 // luminance is WCAG 2's relative luminance; contrast is (lighter+0.05)/(darker+0.05).
 func luminance(rgb uint32) float64 {
 	linear := func(c uint32) float64 {

@@ -44,16 +44,22 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 	if !h.readOnly(w, r) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), cmp.Or(h.wait, patience))
+	h.Answers.JSON(w, r, http.StatusOK, gather(r.Context(), h.patience(), h.Providers, offerOf))
+}
+
+func (h *Handler) patience() time.Duration { return cmp.Or(h.wait, patience) }
+
+// gather asks about all side by side: one that sleeps must not use up the others' time.
+func gather[From, To any](ctx context.Context, wait time.Duration, from []From, ask func(context.Context, From) To) []To {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	list := make([]offer, len(h.Providers))
+	list := make([]To, len(from))
 	var all sync.WaitGroup
-	for i, p := range h.Providers {
-		// Side by side: one that sleeps must not use up the others' time.
-		all.Go(func() { list[i] = offerOf(ctx, p) })
+	for i, one := range from {
+		all.Go(func() { list[i] = ask(ctx, one) })
 	}
 	all.Wait()
-	h.Answers.JSON(w, r, http.StatusOK, list)
+	return list
 }
 
 func offerOf(ctx context.Context, p *provider.Provider) offer {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -15,6 +16,13 @@ type Handler struct {
 	// Origin returns the public origin of a host that a route names, such as
 	// https://api.example.org, and "" for every other host.
 	Origin func(host string) string
+	// Application asks the application behind a host, as it stands in the Host field, for
+	// a document, and returns its body: bounded, and with nothing of the caller's sent
+	// along. Nil: no application is asked.
+	Application func(ctx context.Context, host, path string) ([]byte, error)
+	// Endpoints is the path below which claimproxy's own pages are; the list of providers
+	// is at Endpoints + "/providers".
+	Endpoints string
 	// Answers writes the documents.
 	Answers *answer.Answers
 

@@ -29,7 +29,8 @@ func newHandler(t *testing.T, configs ...provider.Config) *Handler {
 		Origin: func(host string) string {
 			return map[string]string{"telemetry.example.org": "https://telemetry.example.org", "api.example.org": "https://api.example.org:8443"}[host]
 		},
-		Answers: answer.New(answer.Options{Endpoints: "/.auth"}),
+		Endpoints: "/.auth",
+		Answers:   answer.New(answer.Options{Endpoints: "/.auth"}),
 	}
 	for _, c := range configs {
 		p := provider.New(c)
@@ -106,6 +107,7 @@ func TestTheResourceIsNamedAsItWasAskedFor(t *testing.T) {
 	want := map[string]any{
 		"resource": "https://api.example.org:8443", "authorization_servers": []any{"https://invent.example.org"},
 		"bearer_methods_supported": []any{"header"}, "scopes_supported": []any{"openid", "profile"},
+		"claimproxy_providers": "https://api.example.org:8443/.auth/providers",
 	}
 	if diff := cmp.Diff(want, document(t, body)); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)
@@ -116,7 +118,7 @@ func TestTheResourceIsNamedAsItWasAskedFor(t *testing.T) {
 // nobody can say which scopes are meant.
 func TestWhatHasNoElementsIsLeftOut(t *testing.T) {
 	_, body := ask(t, httptest.NewRequest(http.MethodGet, ResourcePath, nil), newHandler(t).at("telemetry.example.org", ""))
-	want := map[string]any{"resource": "https://telemetry.example.org", "bearer_methods_supported": []any{"header"}}
+	want := map[string]any{"resource": "https://telemetry.example.org", "bearer_methods_supported": []any{"header"}, "claimproxy_providers": "https://telemetry.example.org/.auth/providers"}
 	if diff := cmp.Diff(want, document(t, body)); diff != "" {
 		t.Errorf("without providers (-want +got):\n%s", diff)
 	}

@@ -13,6 +13,9 @@ type resource struct {
 	AuthorizationServers []string `json:"authorization_servers,omitempty"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
 	Scopes               []string `json:"scopes_supported,omitempty"`
+	// Providers is where the list is that says which client to use. It is an addition of
+	// claimproxy's own (section 2: further parameters may be used).
+	Providers string `json:"claimproxy_providers"`
 }
 
 // Resource serves the metadata for a host and the path that follows ResourcePath,
@@ -30,7 +33,7 @@ func (h *Handler) Resource(w http.ResponseWriter, r *http.Request, host, path st
 	// The name of the resource must be identical to the one that the program put
 	// into the address, or it may not use the document (section 3.3): a slash at the
 	// end is part of it.
-	doc := resource{Resource: origin + path, BearerMethods: []string{"header"}}
+	doc := resource{Resource: origin + path, BearerMethods: []string{"header"}, Providers: origin + h.Endpoints + "/providers"}
 	for _, p := range h.Providers {
 		doc.AuthorizationServers = append(doc.AuthorizationServers, p.Issuer)
 	}

@@ -76,8 +76,8 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 		return nil, err
 	}
 	own := &ownPages{
-		endpoints: cfg.Endpoints, answers: answers, login: pages,
-		native: &native.Handler{Providers: providers, Origin: resources, Answers: answers},
+		endpoints: cfg.Endpoints, answers: answers, login: pages, qfield: qfieldClouds(cfg),
+		native: &native.Handler{Providers: providers, Origin: resources, Endpoints: cfg.Endpoints, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
 		Table: table, Sessions: store, Tokens: tokens, Own: own, Forms: pages, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
@@ -88,6 +88,7 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
+	own.native.Application = p.Ask // the proxy serves own, so it is made after it
 	s.closers = append(s.closers, p.Close)
 	s.handler = p
 	s.desk = &desk{remote: store, tokens: tokens, providers: pages.Providers, log: log}

@@ -79,6 +79,9 @@ type Config struct {
 	// accepted. At least one is needed as soon as a route asks who is calling.
 	Providers []Provider `yaml:"providers"`
 
+	// Native is about programs that bring a token of their own.
+	Native Native `yaml:"native"`
+
 	// Session is about people with a browser, from signing in to signing out.
 	Session Session `yaml:"session"`
 

@@ -32,6 +32,11 @@ func (l *loader) defaults(c *Config) {
 	for i := range c.Providers {
 		l.providerDefaults(c, &c.Providers[i])
 	}
+	for i := range c.Native.Discovery {
+		if d := &c.Native.Discovery[i]; !l.good(&d.Host) && c.PublicURL != nil {
+			d.Host = c.PublicURL.Hostname()
+		}
+	}
 	l.sessionDefaults(&c.Session)
 	for i := range c.Upstreams {
 		l.upstreamDefaults(&c.Upstreams[i])

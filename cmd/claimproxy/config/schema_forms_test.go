@@ -66,6 +66,11 @@ func formDefinitions() jsonschema.Definitions {
 
 // shortForms are types whose struct is one form among others.
 var shortForms = map[reflect.Type]func(*jsonschema.Schema) *jsonschema.Schema{
+	reflect.TypeFor[Discovery](): func(mapping *jsonschema.Schema) *jsonschema.Schema {
+		s := anyOf(oneWord(DiscoveryQFieldCloud), mapping)
+		s.Description, mapping.Description = mapping.Description, ""
+		return s
+	},
 	reflect.TypeFor[Policy](): func(mapping *jsonschema.Schema) *jsonschema.Schema {
 		s := anyOf(conditionText(), mapping)
 		s.Description, mapping.Description = mapping.Description, ""

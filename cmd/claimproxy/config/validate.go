@@ -24,6 +24,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 		l.validateProviderNames(c, &c.Policies[i].Providers)
 	}
 	l.validateRoutes(c, root)
+	l.validateDiscovery(c)
 	if l.whole {
 		l.validateConditions(c)
 	}

@@ -158,27 +158,6 @@ func TestPublicPathsAskNobodyAnything(t *testing.T) {
 	}
 }
 
-// TestTheSecurityScanOfUserFeedbackConsoleIsContent goes through the paths that
-// the program calls without credentials, and that all have to be closed.
-func TestTheSecurityScanOfUserFeedbackConsoleIsContent(t *testing.T) {
-	t.Parallel()
-	s := setups[0].site(t)
-	s.Recorder = newRecorder(t).url
-	s.config = strings.Replace(s.config, "routes:", `routes:
-  - {path: /analytics/, upstream: recorder, allow: developers}
-  - {path: /admin/, upstream: recorder, allow: developers}
-  - {path: /shared/, upstream: recorder, allow: nobody}`, 1)
-	s.start()
-	for _, path := range []string{
-		"", ".htaccess", "admin", "admin/index.php", "analytics", "analytics/index.php", "analytics/products", "config",
-		"config/localconfig.php", "data", "receiver", "receiver/index.php", "shared", "shared/config.php", "shared/schema.json",
-	} {
-		if a := get(t, s.url+"/"+path, "User-Agent: UserFeedbackConsole/1.0"); a.status < 400 || a.status >= 500 {
-			t.Errorf("GET /%s: got status %d, want a refusal", path, a.status)
-		}
-	}
-}
-
 func TestAClosedPathIsClosedToEverybody(t *testing.T) {
 	t.Parallel()
 	s := setups[1].site(t)

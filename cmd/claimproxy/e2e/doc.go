@@ -1,6 +1,6 @@
 // Package e2e tests the built program as its users meet it: the real binary,
 // started from a configuration file, between real identity providers and a real
-// upstream. It has no code of its own but tests.
+// upstream. It has no code of its own but tests; load/ below it measures.
 //
 // The providers are Doorkeeper, the OAuth gem that GitLab is made of, and
 // oidc-provider, a certified OpenID Provider; testdata/ has both, with the same

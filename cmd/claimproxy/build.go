@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
@@ -23,11 +24,16 @@ import (
 	"github.com/claimproxy/claimproxy/session/redis"
 )
 
-// service is everything that one configuration runs. closers end it in the
-// opposite order of making.
+// service is everything that one configuration runs, some of it shared with other
+// configurations. closers end it, or let go of it, in the opposite order of making.
 type service struct {
-	handler http.Handler
-	desk    *desk
+	handler   http.Handler
+	desk      *desk
+	providers []*provider.Provider
+	// adopt is called when the service takes over from the one before it: what the two
+	// share then goes by this one's configuration.
+	adopt   func()
+	shelf   *shelf
 	closers []func()
 }
 
@@ -40,9 +46,10 @@ func (s *service) close() {
 
 // build is the composition root: it makes everything from a configuration and
 // hands it on by name. The state directory is opened, and nobody is waited for: a Redis
-// that is down is no reason not to start. What becomes of requests is told to w, which outlives the service.
-func build(c *compiled, w *watch) (_ *service, err error) {
-	s, log := &service{}, w.log
+// that is down is no reason not to start. What outlives the service is the process's,
+// and what before has learned of the same providers is taken over; nil is none.
+func build(c *compiled, in *process, before *service) (_ *service, err error) {
+	s, log := &service{shelf: &in.shelf}, in.watch.log
 	defer func() {
 		if err != nil {
 			s.close()
@@ -54,20 +61,24 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	providers, err := s.newProviders(cfg, log)
+	known, err := s.newProviders(cfg, before, log)
 	if err != nil {
 		return nil, err
 	}
-	store, err := s.openStore(cfg, sealer, login.NewRenewer(providers, nil, log), log)
+	providers := s.providers
+	store, err := s.openStore(cfg, sealer, login.NewRenewer(providers, nil, log), known, log)
 	if err != nil {
 		return nil, err
 	}
+	sessions := sessionsOf(store, providers)
 	answers := answer.New(answer.Options{Endpoints: cfg.Endpoints, Site: cfg.PublicURL.Host, Log: log})
 	resources := origins(cfg)
-	tokens := bearer.New(bearer.Config{Providers: providers, Needs: c.claims(), Resource: resources, Log: log})
-	s.closers = append(s.closers, tokens.Close)
+	tokens, err := s.newTokens(providers, known, c.claims(), resources, log)
+	if err != nil {
+		return nil, err
+	}
 	pages := login.New(login.Config{
-		Providers: providers, Sessions: store, Parking: store, Remote: store, Tokens: tokens, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
+		Providers: providers, Sessions: sessions, Parking: store, Remote: store, Tokens: tokens, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
 		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})
@@ -80,10 +91,11 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 		native: &native.Handler{Providers: providers, Origin: resources, Endpoints: cfg.Endpoints, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
-		Table: table, Sessions: store, Tokens: tokens, Own: own, Forms: pages, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
+		Table: table, Sessions: sessions, Tokens: tokens, Own: own, Forms: pages, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
 		PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.Cookies(),
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
-		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: w.observer(c), Log: log,
+		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
+		Connections: &in.connections,
 	})
 	if err != nil {
 		return nil, err
@@ -95,34 +107,72 @@ func build(c *compiled, w *watch) (_ *service, err error) {
 	return s, nil
 }
 
-// openStore opens the session store and starts the goroutine that looks after it.
-func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer session.Renewer, log *slog.Logger) (*session.Store, error) {
-	backend, err := openBackend(cfg, log)
+// openStore opens the session store and starts the goroutine that looks after it. A store
+// that another configuration uses is shared where all is the same, providers included.
+func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer session.Renewer, providers fingerprint, log *slog.Logger) (*session.Store, error) {
+	kept, err := keptIn(cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, func() {
-		if err := backend.Close(); err != nil {
-			log.Error("closing the session store", "error", err)
-		}
+	backend, release, err := take(s.shelf, kept, func() (session.Backend, func(), error) {
+		backend, err := openBackend(cfg, log)
+		return backend, func() {
+			if err := backend.Close(); err != nil {
+				log.Error("closing the session store", "error", err)
+			}
+		}, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, release)
 	sameSite := http.SameSiteLaxMode
 	if cfg.Session.Cookie.SameSite == config.SameSiteStrict {
 		sameSite = http.SameSiteStrictMode
 	}
-	store, err := session.NewStore(session.StoreOptions{
-		Backend: backend, Sealer: sealer, CookieName: cfg.Session.Cookie.Name,
+	o := session.StoreOptions{
+		CookieName: cfg.Session.Cookie.Name,
 		// Plain http is for loopback hosts alone: config has made sure.
 		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite,
 		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime,
-		Renewer: renewer, Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace, Log: log,
+		Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace,
+	}
+	key := fingerprintOf("store", kept, secretsOf(cfg), providers, o)
+	o.Backend, o.Sealer, o.Renewer, o.Log = backend, sealer, renewer, log
+	store, release, err := take(s.shelf, key, func() (*session.Store, func(), error) {
+		store, err := session.NewStore(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		stop := background(store.Run)
+		return store, func() { stop(); store.Close() }, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, store.Close)
-	s.background(func(ctx context.Context) { store.Run(ctx) })
+	s.closers = append(s.closers, release)
 	return store, nil
+}
+
+// keptIn stands for where sessions are kept.
+func keptIn(cfg *config.Config) (fingerprint, error) {
+	if cfg.Session.Store != config.StoreRedis {
+		return fingerprintOf("backend", cfg.Session.Store, cfg.StateDir), nil
+	}
+	r := *cfg.Session.Redis
+	ca, err := readPEM(r.CA)
+	password := r.Password.Reveal()
+	r.Password, r.CA = config.Secret{}, ""
+	return fingerprintOf("backend", cfg.Session.Store, r, password, ca), err
+}
+
+// secretsOf are the secrets of sessions, in plain.
+func secretsOf(cfg *config.Config) []string {
+	all := make([]string, len(cfg.Session.Secrets))
+	for i, secret := range cfg.Session.Secrets {
+		all[i] = secret.Reveal()
+	}
+	return all
 }
 
 // openBackend opens what keeps the sealed sessions.
@@ -154,7 +204,11 @@ func redisOptions(r *config.Redis, log *slog.Logger) (redis.Options, error) {
 		o.Addrs = append(o.Addrs, server.Addr)
 		o.DB = server.DB
 		if server.TLS && o.TLS == nil {
-			roots, err := certPool(r.CA)
+			pem, err := readPEM(r.CA)
+			if err != nil {
+				return o, fmt.Errorf("ca: %w", err)
+			}
+			roots, err := certPool(r.CA, pem)
 			if err != nil {
 				return o, fmt.Errorf("ca: %w", err)
 			}
@@ -167,55 +221,111 @@ func redisOptions(r *config.Redis, log *slog.Logger) (redis.Options, error) {
 	return o, nil
 }
 
-// background runs work until the service is closed, and has close wait for it.
-func (s *service) background(work func(context.Context)) {
+// background runs work until stop is called, which waits for its end.
+func background(work func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		work(ctx)
 	}()
-	s.closers = append(s.closers, func() {
+	return func() {
 		cancel()
 		<-done
-	})
+	}
 }
 
-func (s *service) newProviders(cfg *config.Config, log *slog.Logger) ([]*provider.Provider, error) {
-	var all []*provider.Provider
-	for i := range cfg.Providers {
-		pc := &cfg.Providers[i]
-		roots, err := certPool(pc.CA)
-		if err != nil {
-			return nil, fmt.Errorf("provider %s: ca: %w", pc.ID, err)
-		}
-		conf := provider.Config{
-			ID: pc.ID, Name: pc.Name, Logo: pc.Logo, Color: pc.Color, ColorDark: pc.ColorDark,
-			Issuer: pc.Issuer, Client: provider.Client{ID: pc.ClientID, Secret: pc.ClientSecret.Reveal()},
-			Scopes: pc.Scopes, AuthorizeParams: pc.AuthorizeParams, RedirectURI: cfg.RedirectURI(pc),
-			UserClaim: pc.User, UserPrefix: pc.UserPrefix, Roots: roots, Log: log,
-			Overrides: provider.Metadata{
-				AuthorizationEndpoint: pc.Metadata.AuthorizationEndpoint, TokenEndpoint: pc.Metadata.TokenEndpoint,
-				UserInfoEndpoint: pc.Metadata.UserInfoEndpoint, JWKSURI: pc.Metadata.JWKSURI,
-				IntrospectionEndpoint: pc.Metadata.IntrospectionEndpoint, TokenInfoEndpoint: pc.Metadata.TokenInfoEndpoint,
-				RevocationEndpoint: pc.Metadata.RevocationEndpoint, EndSessionEndpoint: pc.Metadata.EndSessionEndpoint,
-			},
-			Bearer: provider.Bearer{
-				AccessToken: slices.Contains(pc.Bearer.Accept, config.TokenAccess), IDToken: slices.Contains(pc.Bearer.Accept, config.TokenID),
-				Audiences: pc.Bearer.Audiences, Opaque: provider.Opaque(pc.Bearer.Opaque), CacheMax: pc.Bearer.CacheMax,
-			},
-		}
-		for _, cl := range pc.Clients {
-			conf.Clients = append(conf.Clients, provider.Client{
-				ID: cl.ClientID, Secret: cl.ClientSecret.Reveal(), Name: cl.Name, RedirectURI: cl.RedirectURI,
-				Scopes: cl.Scopes, NoIntrospection: !cl.Introspect,
-			})
-		}
-		p := provider.New(conf)
-		s.closers = append(s.closers, p.Close)
-		all = append(all, p)
+// newTokens makes what checks the tokens of native programs. One that another
+// configuration uses is shared, with the tokens it knows, where the same providers are
+// asked for the same claims.
+func (s *service) newTokens(providers []*provider.Provider, known fingerprint, needs []string, resource func(string) string, log *slog.Logger) (*bearer.Verifier, error) {
+	type tokens struct {
+		*bearer.Verifier
+		resource atomic.Pointer[func(host string) string]
 	}
-	return all, nil
+	shared, release, err := take(s.shelf, fingerprintOf("tokens", known, needs), func() (*tokens, func(), error) {
+		t := new(tokens)
+		t.resource.Store(&resource)
+		t.Verifier = bearer.New(bearer.Config{
+			Providers: providers, Needs: needs, Log: log,
+			Resource: func(host string) string { return (*t.resource.Load())(host) },
+		})
+		return t, t.Close, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, release)
+	s.adopt = func() { shared.resource.Store(&resource) }
+	return shared.Verifier, nil
+}
+
+// newProviders makes the providers, or takes those that another configuration uses with
+// the same settings. The fingerprint stands for all of them.
+func (s *service) newProviders(cfg *config.Config, before *service, log *slog.Logger) (fingerprint, error) {
+	var keys []fingerprint
+	for i := range cfg.Providers {
+		conf, ca, err := providerConfig(cfg, &cfg.Providers[i])
+		if err != nil {
+			return fingerprint{}, err
+		}
+		plain := conf
+		plain.Roots = nil
+		key := fingerprintOf("provider", plain, ca)
+		keys = append(keys, key)
+		conf.Log = log
+		p, release, err := take(s.shelf, key, func() (*provider.Provider, func(), error) {
+			p := provider.New(conf)
+			if before != nil {
+				for _, old := range before.providers {
+					p.Inherit(old)
+				}
+			}
+			return p, p.Close, nil
+		})
+		if err != nil {
+			return fingerprint{}, err
+		}
+		s.closers = append(s.closers, release)
+		s.providers = append(s.providers, p)
+	}
+	return fingerprintOf("providers", keys), nil
+}
+
+// providerConfig is a provider in the words of package provider, and the text of its
+// certificate authorities.
+func providerConfig(cfg *config.Config, pc *config.Provider) (provider.Config, string, error) {
+	ca, err := readPEM(pc.CA)
+	if err != nil {
+		return provider.Config{}, "", fmt.Errorf("provider %s: ca: %w", pc.ID, err)
+	}
+	roots, err := certPool(pc.CA, ca)
+	if err != nil {
+		return provider.Config{}, "", fmt.Errorf("provider %s: ca: %w", pc.ID, err)
+	}
+	conf := provider.Config{
+		ID: pc.ID, Name: pc.Name, Logo: pc.Logo, Color: pc.Color, ColorDark: pc.ColorDark,
+		Issuer: pc.Issuer, Client: provider.Client{ID: pc.ClientID, Secret: pc.ClientSecret.Reveal()},
+		Scopes: pc.Scopes, AuthorizeParams: pc.AuthorizeParams, RedirectURI: cfg.RedirectURI(pc),
+		UserClaim: pc.User, UserPrefix: pc.UserPrefix, Roots: roots,
+		Overrides: provider.Metadata{
+			AuthorizationEndpoint: pc.Metadata.AuthorizationEndpoint, TokenEndpoint: pc.Metadata.TokenEndpoint,
+			UserInfoEndpoint: pc.Metadata.UserInfoEndpoint, JWKSURI: pc.Metadata.JWKSURI,
+			IntrospectionEndpoint: pc.Metadata.IntrospectionEndpoint, TokenInfoEndpoint: pc.Metadata.TokenInfoEndpoint,
+			RevocationEndpoint: pc.Metadata.RevocationEndpoint, EndSessionEndpoint: pc.Metadata.EndSessionEndpoint,
+		},
+		Bearer: provider.Bearer{
+			AccessToken: slices.Contains(pc.Bearer.Accept, config.TokenAccess), IDToken: slices.Contains(pc.Bearer.Accept, config.TokenID),
+			Audiences: pc.Bearer.Audiences, Opaque: provider.Opaque(pc.Bearer.Opaque), CacheMax: pc.Bearer.CacheMax,
+		},
+	}
+	for _, cl := range pc.Clients {
+		conf.Clients = append(conf.Clients, provider.Client{
+			ID: cl.ClientID, Secret: cl.ClientSecret.Reveal(), Name: cl.Name, RedirectURI: cl.RedirectURI,
+			Scopes: cl.Scopes, NoIntrospection: !cl.Introspect,
+		})
+	}
+	return conf, ca, nil
 }
 
 // providerNames are what people call the providers.
@@ -227,17 +337,22 @@ func providerNames(cfg *config.Config) map[string]string {
 	return names
 }
 
-// certPool reads certificate authorities; no file means the system's.
-func certPool(file string) (*x509.CertPool, error) {
+// readPEM reads the file of certificate authorities; without a name there is nothing.
+func readPEM(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	pem, err := os.ReadFile(file)
+	return string(pem), err
+}
+
+// certPool are the certificate authorities of a file; no file means the system's.
+func certPool(file, pem string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM([]byte(pem)) {
 		return nil, fmt.Errorf("%q has no certificate in PEM", file)
 	}
 	return pool, nil

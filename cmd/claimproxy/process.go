@@ -7,15 +7,22 @@ import (
 	"os/signal"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
 )
 
-// process is what a configuration runs in, and what is not made anew for another:
-// the listeners and those who watch.
+// process is what a configuration runs in, and what is not made anew for another: the
+// listeners, those who watch, and what one configuration leaves to the next.
 type process struct {
 	listeners []net.Listener
 	admin     *admin // nil: there is none
 	watch     watch
+	// current answers requests.
+	current current
+	// connections are those to upstreams, and shelf has the other parts that
+	// configurations share.
+	connections proxy.Connections
+	shelf       shelf
 	// ready is called once requests are answered.
 	ready func()
 }

@@ -23,6 +23,7 @@ import (
 type running struct {
 	t      *testing.T
 	dir    string
+	file   string // the configuration
 	stdout lines
 	stderr lines
 	cancel context.CancelFunc
@@ -77,7 +78,7 @@ func start(t *testing.T, app http.HandlerFunc, keys, routes string, options ...s
 		Clients:   []devprovider.Client{{ID: "web", Secret: "s3cr3t-of-web", JWT: true, Audience: []string{"web"}}},
 	})
 	t.Cleanup(r.provider.Close)
-	file := filepath.Join(r.dir, "claimproxy.yaml")
+	r.file = filepath.Join(r.dir, "claimproxy.yaml")
 	text := fmt.Sprintf(`
 public_url: http://localhost
 listen: 127.0.0.1:0
@@ -91,14 +92,14 @@ upstreams:
 %s
 routes:
 %s`, filepath.Join(r.dir, "state"), r.provider.Issuer(), upstream.URL, keys, routes)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
 	go func() {
 		defer close(r.ended)
-		r.code = run(ctx, append([]string{"serve", "-c", file}, options...), &r.stdout, &r.stderr)
+		r.code = run(ctx, append([]string{"serve", "-c", r.file}, options...), &r.stdout, &r.stderr)
 	}()
 	t.Cleanup(func() { r.client.CloseIdleConnections(); cancel(); <-r.ended })
 	var serving struct{ Msg, Listen, Admin string }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
 )
 
@@ -26,7 +25,8 @@ func newServe(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Run the proxy",
 		Long: `Run the proxy until SIGTERM or SIGINT. Requests that are under way then have
 shutdown_timeout to end; a second signal ends the program at once. A configuration
-with a fault is not run: the faults are printed and the exit code is 78. SIGUSR1 opens
+with a fault is not run: the faults are printed and the exit code is 78. When its files
+change, and at SIGHUP, it is loaded again; with a fault the old one goes on. SIGUSR1 opens
 the audit file again, for when it was renamed.`,
 		Args: noArguments,
 	}
@@ -36,7 +36,13 @@ the audit file again, for when it was renamed.`,
 		if cmd.Flags().Changed("audit") && *auditFile == "" {
 			return usageError{errors.New("--audit names no file"), cmd.CommandPath()}
 		}
-		c, report := load(*path, config.Env{})
+		told := make(chan os.Signal, 1)
+		if len(reloadSignals) > 0 { // Notify without any would mean all
+			signal.Notify(told, reloadSignals...)
+			defer signal.Stop(told)
+		}
+		seen := newSnapshot()
+		c, report := load(*path, seen.env())
 		log := newLogger(stderr)
 		takeStandardLog(log)
 		switch {
@@ -60,7 +66,7 @@ the audit file again, for when it was renamed.`,
 		// Whoever reads the logs may go away; the proxy does not end by that.
 		signal.Ignore(syscall.SIGPIPE)
 		defer onSignals(reopenSignals, p.watch.reopen)()
-		return serve(ctx, c, p)
+		return serve(ctx, c, p, &reloader{file: *path, seen: seen}, told)
 	}
 	return cmd
 }
@@ -82,14 +88,6 @@ func onTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// logWarnings tells a log, whose every line is JSON, what a person at a terminal is
-// shown with the line of the file.
-func logWarnings(log *slog.Logger, report *config.Report) {
-	for _, f := range report.Warnings {
-		log.Warn("configuration: "+f.Message, "file", f.At.File, "line", f.At.Line, "key", f.Path, "hint", f.Hint)
-	}
-}
-
 // takeStandardLog has package log, to which net/http prints what it meets on idle
 // connections, write to ours: a line of JSON like all others, and without the answer
 // that it would quote.
@@ -98,8 +96,10 @@ func takeStandardLog(to *slog.Logger) {
 	stdlog.SetOutput(proxy.ErrorLog(to).Writer())
 }
 
-// serve runs a configuration until ctx ends; then it drains, and closes the process.
-func serve(ctx context.Context, c *compiled, p *process) error {
+// serve runs a configuration, and what becomes of it, until ctx ends; then it drains, and
+// closes the process. Where r names a file, that is loaded again when it has changed or
+// something is told.
+func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-chan os.Signal) error {
 	defer p.close()
 	log := p.watch.log
 	failed := make(chan error, len(p.listeners)+1)
@@ -111,16 +111,13 @@ func serve(ctx context.Context, c *compiled, p *process) error {
 			}
 		}()
 	}
-	s, err := build(c, &p.watch)
-	if err != nil {
+	r.process, r.now = p, time.Now
+	if err := r.begin(c); err != nil {
 		return err
 	}
-	defer s.close()
-	if p.admin != nil {
-		p.admin.desk.Store(s.desk)
-	}
+	defer p.current.close()
 	server := &http.Server{
-		Handler:           s.handler,
+		Handler:           &p.current,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // tokens and cookies of people in very many groups
@@ -140,17 +137,24 @@ func serve(ctx context.Context, c *compiled, p *process) error {
 	log.Info("serving", attrs...)
 	p.stand("")
 	p.ready()
+	stopFollowing := func() {}
+	if r.file != "" {
+		stopFollowing = background(func(ctx context.Context) { r.follow(ctx, told) })
+		defer stopFollowing()
+	}
 	select {
 	case err := <-failed:
 		server.Close()
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
+	stopFollowing()
+	atMost := p.current.now.Load().config.ShutdownTimeout
 	p.stand("it is draining: the process was told to end")
-	log.Info("draining", "at_most", c.config.ShutdownTimeout.String())
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.ShutdownTimeout)
+	log.Info("draining", "at_most", atMost.String())
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), atMost)
 	defer cancel()
-	err = server.Shutdown(drain)
+	err := server.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
 		log.Warn("requests were still under way and have been cut off")
 		err = server.Close()

@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// reopenSignals are none: there is no signal to spare.
-var reopenSignals []os.Signal
+// reopenSignals and reloadSignals are none: there is no signal to spare.
+var reopenSignals, reloadSignals []os.Signal

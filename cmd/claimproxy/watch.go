@@ -86,6 +86,13 @@ func (w *watch) writeLog(e proxy.Event) {
 	w.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
 }
 
+// reloaded tells how loading the configuration went.
+func (w *watch) reloaded(ok bool, at time.Time) {
+	if w.metrics != nil {
+		w.metrics.Reloaded(ok, at)
+	}
+}
+
 // reopen opens the audit file again.
 func (w *watch) reopen() {
 	if w.audit == nil {

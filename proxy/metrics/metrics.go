@@ -39,6 +39,10 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	shadows   *prometheus.CounterVec
 	leftOut   prometheus.Counter
+	reloads   *prometheus.CounterVec
+	// loaded is whether the last configuration came to work, and loadedAt since when the
+	// one at work is.
+	loaded, loadedAt prometheus.Gauge
 }
 
 // seconds are the bounds of the buckets for durations: from an answer out of a cache
@@ -67,6 +71,18 @@ func New(c Config) *Metrics {
 			Help: "Values of identity headers that were left out because an upstream could take them for something else.",
 		}),
 	}
+	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "claimproxy_config_reloads_total",
+		Help: "Configurations that were loaded, the first one among them, by whether they came to work.",
+	}, []string{"result"})
+	m.loaded = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "claimproxy_config_last_reload_successful",
+		Help: "1 if the configuration that was loaded last is at work; 0 if it has a fault and an older one is.",
+	})
+	m.loadedAt = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "claimproxy_config_last_reload_success_timestamp_seconds",
+		Help: "When the configuration that is at work was loaded.",
+	})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "claimproxy_build_info",
 		Help: "Always 1; the labels tell which build this is.",
@@ -84,9 +100,21 @@ func New(c Config) *Metrics {
 		}
 		return float64(c.AuditLost())
 	})
-	m.registry.MustRegister(m.requests, m.durations, m.shadows, m.leftOut, auditLost, build,
+	m.registry.MustRegister(m.requests, m.durations, m.shadows, m.leftOut, m.reloads, m.loaded, m.loadedAt, auditLost, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// Reloaded counts a configuration that was loaded, and tells whether it came to work.
+func (m *Metrics) Reloaded(ok bool, at time.Time) {
+	if !ok {
+		m.reloads.WithLabelValues("failed").Inc()
+		m.loaded.Set(0)
+		return
+	}
+	m.reloads.WithLabelValues("ok").Inc()
+	m.loaded.Set(1)
+	m.loadedAt.Set(float64(at.UnixMilli()) / 1e3)
 }
 
 // Handler answers with everything that was counted, in the format that the client

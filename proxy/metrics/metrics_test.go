@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var ours = []string{
 	"claimproxy_requests_total", "claimproxy_request_duration_seconds", "claimproxy_shadow_differences_total",
 	"claimproxy_header_values_left_out_total", "claimproxy_audit_lost_total", "claimproxy_build_info",
+	"claimproxy_config_reloads_total", "claimproxy_config_last_reload_successful", "claimproxy_config_last_reload_success_timestamp_seconds",
 }
 
 var names = Names{Routes: []string{"a.example/", "a.example/api/", "a.example/"}, Policies: []string{"developers", "admins"}}
@@ -138,12 +139,28 @@ func TestCountingGoesOnWithAnotherConfiguration(t *testing.T) {
 	}
 }
 
+// TestAConfigurationThatFailsLeavesTheTimeOfTheOneAtWork.
+func TestAConfigurationThatFailsLeavesTheTimeOfTheOneAtWork(t *testing.T) {
+	m := New(Config{})
+	at := time.Unix(1_800_000_000, 0)
+	m.Reloaded(true, at)
+	m.Reloaded(false, at.Add(time.Hour))
+	if loaded, since := testutil.ToFloat64(m.loaded), testutil.ToFloat64(m.loadedAt); loaded != 0 || since != 1.8e9 {
+		t.Errorf("got successful %v at %v, want 0 at 1.8e9", loaded, since)
+	}
+	m.Reloaded(true, at.Add(2*time.Hour))
+	if loaded, since := testutil.ToFloat64(m.loaded), testutil.ToFloat64(m.loadedAt); loaded != 1 || since != 1.8e9+7200 {
+		t.Errorf("got successful %v at %v, want 1 two hours later", loaded, since)
+	}
+}
+
 // TestTheExpositionIsWellMade, as Prometheus' own linter sees it.
 func TestTheExpositionIsWellMade(t *testing.T) {
 	m := New(Config{})
 	o := m.Observer(names)
 	o.Observe(allowed())
 	o.Observe(with(func(e *proxy.Event) { e.Shadow, e.ShadowDiffers = "deny", true }))
+	m.Reloaded(true, time.Unix(1_800_000_000, 0))
 	problems, err := testutil.GatherAndLint(m.registry, ours...)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+)
+
+// generation is a configuration at work. Another one may take over from it while
+// requests are under way; it ends when the last of them has.
+type generation struct {
+	config  *config.Config
+	service *service
+
+	// users are the requests that are under way, and one more as long as it is the
+	// current generation. From zero it never rises.
+	users atomic.Int64
+	ended chan struct{}
+	end   func() // ends the service, once
+}
+
+func newGeneration(c *config.Config, s *service) *generation {
+	g := &generation{config: c, service: s, ended: make(chan struct{})}
+	g.users.Store(1)
+	g.end = sync.OnceFunc(func() {
+		s.close()
+		close(g.ended)
+	})
+	return g
+}
+
+// enter begins a request, unless the generation has ended.
+func (g *generation) enter() bool {
+	for {
+		n := g.users.Load()
+		if n == 0 {
+			return false
+		}
+		if g.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave ends a request, or what retire stands for.
+func (g *generation) leave() {
+	if g.users.Add(-1) == 0 {
+		go g.end() // which may wait for a disk, and is not the last request's business
+	}
+}
+
+// retire says that another generation has taken over.
+func (g *generation) retire() { g.leave() }
+
+// current is the generation that answers requests, and those before it that have not
+// ended. It is the handler of all public listeners.
+type current struct {
+	now atomic.Pointer[generation]
+
+	mu  sync.Mutex
+	all map[*generation]bool
+}
+
+func (c *current) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g := c.now.Load()
+	for !g.enter() { // it was retired a moment ago, and another one is there
+		g = c.now.Load()
+	}
+	defer g.leave()
+	g.service.handler.ServeHTTP(w, r)
+}
+
+// become has a generation answer requests from now on.
+func (c *current) become(g *generation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = make(map[*generation]bool)
+	}
+	c.all[g] = true
+	if g.service.adopt != nil {
+		g.service.adopt()
+	}
+	old := c.now.Swap(g)
+	if old == nil {
+		return
+	}
+	go func() {
+		<-old.ended
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.all, old)
+	}()
+	old.retire()
+}
+
+// close ends all generations. No request is under way that should be answered.
+func (c *current) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for g := range c.all {
+		g.end()
+	}
+}

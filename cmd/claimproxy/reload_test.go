@@ -1,0 +1,184 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/claimproxy/claimproxy/session/devprovider"
+)
+
+// edit changes the configuration as an editor does: a new file is put in place of the
+// old one.
+func (r *running) edit(old, new string) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), old, new, 1)
+	if changed == string(text) {
+		r.t.Fatalf("%q is not in\n%s", old, text)
+	}
+	if err := os.WriteFile(r.file+".new", []byte(changed), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(r.file+".new", r.file); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// told waits for the log to say something n times.
+func (r *running) told(n int, what string) {
+	r.t.Helper()
+	eventually(r.t, "the log says "+what, func() bool { return strings.Count(r.stderr.String(), what) >= n })
+}
+
+const (
+	loadedAgain = `"msg":"the configuration was loaded again"`
+	notLoaded   = `"msg":"the configuration was not loaded again; the one that is at work stays"`
+)
+
+func (r *running) wantStatus(path string, want int) {
+	r.t.Helper()
+	if got, body := r.ask("GET", r.public+path); got != want {
+		r.t.Errorf("%s: got %d, want %d\n%s", path, got, want, body)
+	}
+}
+
+func (r *running) wantMetric(line string) {
+	r.t.Helper()
+	if _, all := r.ask("GET", r.admin+"/metrics"); !strings.Contains(all, "\n"+line) {
+		r.t.Errorf("the metrics lack %s", line)
+	}
+}
+
+// TestAnEditedFileIsAtWorkAtOnce: a right that is taken away is gone, with the token that
+// had it a moment ago, and nobody is asked about that again.
+func TestAnEditedFileIsAtWorkAtOnce(t *testing.T) {
+	r := start(t, echo, adminKey, routes)
+	r.signIn("ada")
+	r.wantStatus("/closed", 200)
+	r.edit("developers: groups contains teams/a", "developers: groups contains teams/none")
+	r.told(1, loadedAgain)
+	r.wantStatus("/closed", 403)
+	r.edit("developers: groups contains teams/none", "developers: groups contains teams/a")
+	r.told(2, loadedAgain)
+	r.wantStatus("/closed", 200)
+	for _, e := range []devprovider.Endpoint{devprovider.Discovery, devprovider.KeySet, devprovider.UserInfo} {
+		if n := r.provider.Calls(e); n > 1 {
+			t.Errorf("%s was asked %d times", e, n)
+		}
+	}
+	r.wantMetric("claimproxy_config_last_reload_successful 1\n")
+	r.wantMetric(`claimproxy_config_reloads_total{result="ok"} 3` + "\n")
+	r.stop()
+}
+
+// TestAFaultyFileChangesNothing, whatever is wrong with it, and the log has the line.
+func TestAFaultyFileChangesNothing(t *testing.T) {
+	for name, test := range map[string]struct{ old, new, says string }{
+		"a syntax error": {"providers:", "providers: [", `"level":"ERROR","msg":"configuration: `},
+		"an unknown key": {"policies:", "polices:", `unknown key \"polices\"`},
+		"a test that fails": {"policies:", "tests: [{request: GET /closed, expect: allow}]\npolicies:",
+			`"msg":"configuration: GET /closed as nobody: expected allow, got sign-in`},
+		"a secret that is gone": {"s3cr3t-of-web", "{file: gone}", "the secret cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, echo, adminKey, routes)
+			_, before := r.ask("GET", r.admin+"/metrics")
+			r.edit(test.old, test.new)
+			r.told(1, notLoaded)
+			if log := r.stderr.String(); !strings.Contains(log, test.says) || !strings.Contains(log, `"line":`) {
+				t.Errorf("the log does not say %s:\n%s", test.says, log)
+			}
+			r.wantStatus("/closed", 401)
+			r.wantStatus("/open/", 200)
+			r.wantMetric("claimproxy_config_last_reload_successful 0\n")
+			r.wantMetric(lineOf(before, "claimproxy_config_last_reload_success_timestamp_seconds"))
+			r.edit(test.new, test.old)
+			r.told(1, loadedAgain)
+			r.wantMetric("claimproxy_config_last_reload_successful 1\n")
+			r.stop()
+		})
+	}
+}
+
+func lineOf(text, begin string) string {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, begin+" ") {
+			return line
+		}
+	}
+	return "no " + begin
+}
+
+// TestASecretFileIsLoadedAgain: what is sent to the provider is the new one.
+func TestASecretFileIsLoadedAgain(t *testing.T) {
+	r := start(t, echo, "", routes)
+	put(t, r.dir+"/secret", "s3cr3t-of-web")
+	r.edit("client_secret: s3cr3t-of-web", "client_secret: {file: secret}")
+	r.told(1, loadedAgain)
+	put(t, r.dir+"/secret", "another secret")
+	r.told(2, loadedAgain)
+	if strings.Contains(r.stderr.String(), "another secret") {
+		t.Error("the secret is in the log")
+	}
+	r.stop()
+}
+
+// TestWhatCannotChangeIsSaidAndStays, and everything else of the file is at work.
+func TestWhatCannotChangeIsSaidAndStays(t *testing.T) {
+	r := start(t, echo, adminKey, routes)
+	r.edit("listen: 127.0.0.1:0", "listen: 127.0.0.1:1\nshutdown_timeout: 7s")
+	r.edit(adminKey, "audit: {file: audit.log}")
+	r.edit("{path: /open/, upstream: app, allow: public}", "{path: /open/, upstream: app, allow: nobody}")
+	r.told(1, loadedAgain)
+	eventually(t, "the route is closed", func() bool { status, _ := r.ask("GET", r.public+"/open/"); return status == 403 })
+	for _, key := range []string{`"key":"listen"`, `"key":"audit"`, `"key":"admin"`} {
+		if !strings.Contains(r.stderr.String(), key) {
+			t.Errorf("nothing is said about %s", key)
+		}
+	}
+	if _, err := os.Stat(r.dir + "/audit.log"); err == nil {
+		t.Error("the audit log was opened")
+	}
+	r.stop()
+	if !strings.Contains(r.stderr.String(), `"at_most":"7s"`) {
+		t.Error("the new shutdown_timeout is not used")
+	}
+}
+
+// TestARequestThatIsUnderWayIsNotCutOff by a configuration that takes over, even one in
+// which its upstream is not there any more.
+func TestARequestThatIsUnderWayIsNotCutOff(t *testing.T) {
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	app := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/open/slow" {
+			close(arrived)
+			<-goOn
+		}
+		echo(w, r)
+	}
+	r := start(t, app, "", routes)
+	type result struct {
+		status int
+		body   string
+	}
+	got := make(chan result, 1)
+	go func() {
+		status, body := r.ask("GET", r.public+"/open/slow")
+		got <- result{status, body}
+	}()
+	<-arrived
+	r.edit("  - {path: /open/, upstream: app, allow: public}", "")
+	r.told(1, loadedAgain)
+	r.wantStatus("/open/slow", 401)
+	close(goOn)
+	if g := <-got; g.status != 200 || g.body != "the application: /open/slow" {
+		t.Errorf("got %d %q", g.status, g.body)
+	}
+	r.stop()
+}

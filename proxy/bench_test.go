@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -128,5 +129,40 @@ func BenchmarkStrip(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s.strip(h)
+	}
+}
+
+// BenchmarkLook is what each stream costs in a second.
+func BenchmarkLook(b *testing.B) {
+	h := build(b, []Route{{Path: "/", SignIn: Browser, Allow: newRules(b).of("developers"), Upstream: newWire(b).upstream()}}, nil)
+	r := httptest.NewRequest("GET", base+"/x", nil)
+	r.Header.Set("Cookie", cookieName+"=jane")
+	id := developer(session.AuthBrowser, nil)
+	h.proxy.sessions = fakeSessions{func(*http.Request) (*session.Identity, error) { return id, nil }}
+	x := h.proxy.begin(httptest.NewRecorder(), r)
+	j := h.proxy.Judge(r)
+	x.target, x.route, x.verdict = j.Target, j.Route, j.Verdict
+	_, over := h.proxy.keep(x)
+	defer over()
+	x.stream.Store(true)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.proxy.look(x)
+	}
+}
+
+// BenchmarkKeep is what it costs each request that it can be broken off.
+func BenchmarkKeep(b *testing.B) {
+	h := build(b, []Route{{Path: "/", SignIn: Browser, Allow: newRules(b).of("developers"), Upstream: newWire(b).upstream()}}, nil)
+	r := httptest.NewRequest("GET", base+"/x", nil)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	r = r.WithContext(ctx)
+	x := h.proxy.begin(httptest.NewRecorder(), r)
+	x.verdict.Identity = developer(session.AuthBrowser, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, over := h.proxy.keep(x)
+		over()
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -22,6 +23,8 @@ type requestBody struct {
 	conn     *http.ResponseController
 	idle     time.Duration
 	answered atomic.Bool
+	// stopped is set when nobody is to read any more.
+	stopped atomic.Bool
 }
 
 // bodyIdle is how long a client may send nothing of a body that an upstream waits
@@ -37,9 +40,21 @@ func (b *requestBody) answer() {
 	}
 }
 
+// stop ends the reading of the body, of which somebody may be waiting for more.
+func (b *requestBody) stop(conn *http.ResponseController) {
+	b.stopped.Store(true)
+	_ = conn.SetReadDeadline(time.Now())
+}
+
+// errStopped is what reading a body ends with that was stopped.
+var errStopped = errors.New("the request was broken off")
+
 func (b *requestBody) Read(buf []byte) (int, error) {
 	if b.conn != nil && !b.answered.Load() {
 		_ = b.conn.SetReadDeadline(time.Now().Add(b.idle))
+	}
+	if b.stopped.Load() { // after the deadline was set, as stop sets another
+		return 0, errStopped
 	}
 	n, err := b.ReadCloser.Read(buf)
 	switch {
@@ -48,7 +63,7 @@ func (b *requestBody) Read(buf []byte) (int, error) {
 		if b.atEnd != nil {
 			b.atEnd()
 		}
-	case err != nil:
+	case err != nil && !b.stopped.Load():
 		b.failed.Store(true)
 	}
 	return n, err

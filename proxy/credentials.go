@@ -56,7 +56,11 @@ func (p *Proxy) whoSends(ctx context.Context, q Question) (*session.Identity, er
 	if !q.Route.SignIn.Has(Browser) {
 		return nil, errNobody
 	}
-	id, err := p.sessions.Identify(q.Request)
+	identify := p.sessions.Identify
+	if l, ok := p.sessions.(looker); ok && q.again {
+		identify = l.Look
+	}
+	id, err := identify(q.Request)
 	var rejected *session.Rejected
 	switch {
 	case errors.Is(err, session.ErrNoCredentials), err == nil && id == nil:

@@ -76,6 +76,9 @@ type Question struct {
 	// Request carries the credentials. Nothing else of it is looked at, but for what
 	// makes it a websocket or a CORS preflight.
 	Request *http.Request
+	// again tells that the request was let in before and is under way: to ask about it
+	// is no use of its session.
+	again bool
 }
 
 // Decide says whether a request may pass. It is the only function that says yes;

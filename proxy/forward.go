@@ -94,7 +94,6 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 	if !isWebsocket(r) {
 		r = withoutUpgrade(r)
 	}
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	if r.Body != nil && r.Body != http.NoBody {
 		// Without it net/http, on HTTP/1, takes 256 KiB of the body away as soon as
 		// the upstream begins to answer.
@@ -104,8 +103,13 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 		if r.ProtoMajor == 1 {
 			x.body.conn, x.body.idle = conn, p.bodyIdle
 		}
-		r.Body = x.body
 		defer x.body.leaveRest(x)
+	}
+	ctx, over := p.keep(x)
+	defer over()
+	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+	if x.body != nil {
+		r.Body = x.body
 	}
 	f.proxy.ServeHTTP(x, r)
 }
@@ -155,6 +159,9 @@ func (p *Proxy) modifyResponse(res *http.Response) error {
 		// RFC 9110 section 15: net/http reads such a status, and panics writing it.
 		return fmt.Errorf("upstream answered with the status %03d, which is none", res.StatusCode)
 	}
+	if isEndless(res.Header) {
+		x.stream.Store(true)
+	}
 	delete(res.Header, "X-Request-Id")
 	// Informational answers have cleared the header that begin had set.
 	x.setRequestID()
@@ -167,6 +174,11 @@ func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error)
 	x := exchangeOf(r.Context())
 	if x.status != 0 {
 		return // an upgraded connection broke, and nothing can be said on it
+	}
+	if v := x.wasBroken(); v != nil {
+		x.setRequestID()
+		p.refuse(x, *v)
+		return
 	}
 	if r.Context().Err() != nil || x.bodyFailed.Load() {
 		// The client went away, or broke off in the middle of its body. Nobody is

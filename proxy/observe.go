@@ -78,6 +78,7 @@ type exchange struct {
 	body *requestBody
 	// bodyFailed is set when the request's body could not be read.
 	bodyFailed atomic.Bool
+	underway
 	// filter is applied to informational answers of an upstream.
 	filter func(http.Header)
 }
@@ -86,6 +87,7 @@ type exchange struct {
 // what becomes of it.
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{ResponseWriter: w, request: r, id: newRequestID(), began: p.now(), filter: p.dropOwnSetCookies}
+	x.heard = p.again.count.Load()
 	x.setRequestID()
 	return x
 }
@@ -151,6 +153,7 @@ func (x *exchange) WriteHeader(status int) {
 		x.setRequestID()
 	case x.status == 0:
 		x.status = status
+		x.answering.Store(true)
 		if x.body != nil && !x.body.ended.Load() && x.request.ProtoMajor == 1 {
 			// Whatever comes of the body after this answer is no request.
 			x.Header()["Connection"] = []string{"close"}
@@ -170,10 +173,21 @@ func (x *exchange) Write(b []byte) (int, error) {
 // Hijack is how an upgrade takes the connection over.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
-	if err == nil {
-		x.status = http.StatusSwitchingProtocols
+	if err != nil {
+		return nil, nil, err
 	}
-	return c, rw, err
+	x.status = http.StatusSwitchingProtocols
+	s := &socket{Conn: c}
+	x.mu.Lock()
+	x.socket = s
+	broken := x.broken
+	x.mu.Unlock()
+	x.stream.Store(true)
+	if broken != nil {
+		c.Close()
+		return nil, nil, errEnded
+	}
+	return s, rw, nil
 }
 
 // Unwrap lets http.ResponseController flush and set deadlines.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/claimproxy/claimproxy/policy"
@@ -46,6 +47,9 @@ type Config struct {
 	// kind of credentials.
 	Sessions Sessions
 	Tokens   Tokens
+	// Changes tell when sessions and tokens change, so that what is under way can end
+	// with them; see Run.
+	Changes []Changes
 	// Forms keeps forms that were sent with a session that was over; nil keeps none.
 	Forms Forms
 	// Cookies are the names of claimproxy's own cookies, which no upstream gets.
@@ -93,6 +97,8 @@ type Proxy struct {
 	stripper    *stripper
 	upstreams   map[*Upstream]*forwarder
 	connections *Connections
+	kept        kept
+	again       again
 	bodyIdle    time.Duration // as the constant, but for tests
 	observe     func(Event)
 	now         func() time.Time
@@ -130,6 +136,7 @@ func New(c Config) (_ *Proxy, err error) {
 		upstreams:   make(map[*Upstream]*forwarder),
 		connections: c.Connections,
 		bodyIdle:    bodyIdle,
+		again:       again{changes: c.Changes, every: lookEvery, wake: make(chan struct{}, 1)},
 		observe:     c.Observe,
 		now:         c.Now,
 		log:         c.Log,
@@ -142,6 +149,7 @@ func New(c Config) (_ *Proxy, err error) {
 			p.Close()
 		}
 	}()
+	p.again.judge.Store(p)
 	if p.observe == nil {
 		p.observe = func(Event) {}
 	}
@@ -188,9 +196,15 @@ func New(c Config) (_ *Proxy, err error) {
 	return p, nil
 }
 
-// Close lets go of the connections to upstreams, once: those that nobody uses are closed.
-// Requests on their way finish.
+// Close lets go of the connections to upstreams, once: those that nobody uses are closed. The
+// websockets that are open end, as nobody else would end them; other requests on their way
+// finish.
 func (p *Proxy) Close() {
+	var work sync.WaitGroup
+	for _, x := range p.kept.those(func(x *exchange) bool { return x.stream.Load() && x.request.ProtoMajor == 1 && isWebsocket(x.request) }) {
+		work.Go(func() { x.breakOff(Verdict{}, closeGoingAway, "") })
+	}
+	work.Wait()
 	for _, f := range p.upstreams {
 		p.connections.release(f.connection)
 	}

@@ -24,13 +24,16 @@ const (
 //
 // A session that was used lately is answered from memory: no decryption, no
 // backend, no allocation.
-func (s *Store) Identify(r *http.Request) (*Identity, error) {
+func (s *Store) Identify(r *http.Request) (*Identity, error) { return s.whose(r, true) }
+
+// whose is Identify; use says whether the session is used by it.
+func (s *Store) whose(r *http.Request, use bool) (*Identity, error) {
 	var handles [maxHandles]handle
 	n := s.carried(r, &handles)
 	outcome := ErrNoCredentials
 	now := s.now()
 	for i := range handles[:n] {
-		id, err := s.identify(r.Context(), &handles[i], now)
+		id, err := s.identify(r.Context(), &handles[i], now, use)
 		if err == nil {
 			return id, nil
 		}
@@ -39,20 +42,22 @@ func (s *Store) Identify(r *http.Request) (*Identity, error) {
 	return nil, outcome
 }
 
-func (s *Store) identify(ctx context.Context, h *handle, now time.Time) (*Identity, error) {
+func (s *Store) identify(ctx context.Context, h *handle, now time.Time, use bool) (*Identity, error) {
 	key := h.storeKey()
 	if l := s.cache.get(key); l != nil && s.fresh() {
 		if !h.sameKey(&l.key) {
 			return nil, ErrNoCredentials
 		}
 		if s.verdict(now, l.created, l.ends, time.UnixMilli(l.seen.Load())) == nil && !s.renewals.due(now, l.checked) {
-			s.use(key, l, now)
+			if use {
+				s.use(key, l, now)
+			}
 			return l.identity, nil
 		}
 		// The backend may know of a later use, at another replica.
 		s.cache.drop(key)
 	}
-	return s.identifyAnew(ctx, *h, now)
+	return s.identifyAnew(ctx, *h, now, use)
 }
 
 // fresh says whether a session in memory is one still, for all that is known here.
@@ -61,7 +66,7 @@ func (s *Store) fresh() bool { return s.fresher == nil || s.fresher.Fresh() }
 
 // identifyAnew answers from the backend and remembers what it has opened. It takes
 // a copy of the handle, so that a request answered from memory leaves none.
-func (s *Store) identifyAnew(ctx context.Context, h handle, now time.Time) (*Identity, error) {
+func (s *Store) identifyAnew(ctx context.Context, h handle, now time.Time, use bool) (*Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	key := h.storeKey()
@@ -76,7 +81,9 @@ func (s *Store) identifyAnew(ctx context.Context, h handle, now time.Time) (*Ide
 	if s.fresh() {
 		l = s.cache.put(key, l, epoch)
 	}
-	s.use(key, l, now)
+	if use {
+		s.use(key, l, now)
+	}
 	return l.identity, nil
 }
 
@@ -161,7 +168,7 @@ func (s *Store) load(ctx context.Context, h *handle) (*data, error) {
 	rec.Seen = later(written, s.notes.get(key))
 	rec.Ends = earlier(rec.Ends, rec.Created.Add(s.lifetime)) // the lifetime may be shorter by now
 	rec.Address, rec.Browser = head.Address, head.Browser
-	rec.Identity.Until = rec.Ends
+	rec.Identity.Until, rec.Identity.Proof = rec.Ends, key
 	if kept := s.renewals.kept(key); kept != nil && !kept.Checked.Before(rec.Checked) {
 		// What the backend could not keep.
 		renewed := *kept

@@ -45,6 +45,9 @@ type Identity struct {
 	User string
 	// SignedIn is when the proof began: the login, or the first sight of a token.
 	SignedIn time.Time
+	// Proof names the session or the token that the caller was proved by: the key of the
+	// session, or a hash of the token. It opens nothing. Zero is none that has a name.
+	Proof Key
 	// Until is when the proof ends. Zero means that the provider stated no end.
 	Until time.Time
 

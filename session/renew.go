@@ -257,6 +257,9 @@ func (s *Store) renewRecord(ctx context.Context, d *data) error {
 		return cannotCheck(errors.New("the renewer returned somebody else"))
 	}
 	fresh.Created, fresh.Ends, fresh.Seen = old.Created, old.Ends, old.Seen
+	if fresh.Identity != old.Identity {
+		fresh.Identity.Proof = key
+	}
 	if err == nil {
 		fresh.Checked = s.now()
 	}

@@ -73,6 +73,7 @@ type Store struct {
 	fresher   Fresher // nil when nobody else changes what the backend keeps
 	notes     notes
 	renewals  renewals
+	watchers  Watchers
 	stopWatch func()
 }
 
@@ -118,7 +119,7 @@ func NewStore(o StoreOptions) (*Store, error) {
 	s.notes = newNotes()
 	s.renewals = renewals{renewer: o.Renewer, recheck: o.Recheck, grace: o.Grace}
 	s.fresher, _ = s.backend.(Fresher)
-	s.stopWatch = s.backend.Watch(s.cache.heard)
+	s.stopWatch = s.backend.Watch(s.heard)
 	return s, nil
 }
 

@@ -27,7 +27,7 @@ import (
 // service is everything that one configuration runs, some of it shared with other
 // configurations. closers end it, or let go of it, in the opposite order of making.
 type service struct {
-	handler   http.Handler
+	proxy     *proxy.Proxy
 	desk      *desk
 	providers []*provider.Provider
 	// adopt is called when the service takes over from the one before it: what the two
@@ -91,7 +91,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		native: &native.Handler{Providers: providers, Origin: resources, Endpoints: cfg.Endpoints, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
-		Table: table, Sessions: sessions, Tokens: tokens, Own: own, Forms: pages, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
+		Table: table, Sessions: sessions, Tokens: tokens, Changes: []proxy.Changes{store, tokens}, Own: own, Forms: pages, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
 		PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.Cookies(),
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
 		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
@@ -102,7 +102,8 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	}
 	own.native.Application = p.Ask // the proxy serves own, so it is made after it
 	s.closers = append(s.closers, p.Close)
-	s.handler = p
+	s.closers = append(s.closers, background(p.Run))
+	s.proxy = p
 	s.desk = &desk{remote: store, tokens: tokens, providers: pages.Providers, log: log}
 	return s, nil
 }

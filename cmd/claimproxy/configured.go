@@ -9,16 +9,23 @@ import (
 	"github.com/claimproxy/claimproxy/session/provider"
 )
 
+// lasting is the sessions of a store.
+type lasting interface {
+	login.Sessions
+	// Look is Identify for a request that is under way.
+	Look(r *http.Request) (*session.Identity, error)
+}
+
 // configured is the sessions of people who signed in at a provider that the
 // configuration has. One that was taken out of it, or stands for another issuer now,
 // vouches for nobody, however long the session would go on.
 type configured struct {
-	login.Sessions
+	lasting
 	issuers map[string]string // by the provider's id
 }
 
-func sessionsOf(all login.Sessions, providers []*provider.Provider) configured {
-	c := configured{Sessions: all, issuers: make(map[string]string, len(providers))}
+func sessionsOf(all lasting, providers []*provider.Provider) configured {
+	c := configured{lasting: all, issuers: make(map[string]string, len(providers))}
 	for _, p := range providers {
 		c.issuers[p.ID] = p.Issuer
 	}
@@ -27,7 +34,15 @@ func sessionsOf(all login.Sessions, providers []*provider.Provider) configured {
 
 // Identify says whose session the request's cookie is.
 func (c configured) Identify(r *http.Request) (*session.Identity, error) {
-	id, err := c.Sessions.Identify(r)
+	return c.vouched(c.lasting.Identify(r))
+}
+
+// Look says the same, and the session is not used by that.
+func (c configured) Look(r *http.Request) (*session.Identity, error) {
+	return c.vouched(c.lasting.Look(r))
+}
+
+func (c configured) vouched(id *session.Identity, err error) (*session.Identity, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type sameSession struct {
 }
 
 func (s sameSession) Identify(*http.Request) (*session.Identity, error) { return s.id, s.err }
+func (s sameSession) Look(*http.Request) (*session.Identity, error)     { return s.id, s.err }
 
 // TestAProviderThatWasTakenAwayVouchesForNobody, and neither does one that stands for
 // another issuer now; a session of the one that is there goes on.
@@ -34,13 +35,16 @@ func TestAProviderThatWasTakenAwayVouchesForNobody(t *testing.T) {
 		"no provider at all":    {&session.Identity{}, session.ReasonSessionEnded},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := sessionsOf(sameSession{id: test.id}, []*provider.Provider{there}).Identify(nil)
-			var rejected *session.Rejected
-			switch {
-			case test.want == "" && (err != nil || got != test.id):
-				t.Errorf("got %v", err)
-			case test.want != "" && (!errors.As(err, &rejected) || rejected.Reason != test.want || got != nil):
-				t.Errorf("got %v, want %s", err, test.want)
+			sessions := sessionsOf(sameSession{id: test.id}, []*provider.Provider{there})
+			for _, ask := range []func(*http.Request) (*session.Identity, error){sessions.Identify, sessions.Look} {
+				got, err := ask(nil)
+				var rejected *session.Rejected
+				switch {
+				case test.want == "" && (err != nil || got != test.id):
+					t.Errorf("got %v", err)
+				case test.want != "" && (!errors.As(err, &rejected) || rejected.Reason != test.want || got != nil):
+					t.Errorf("got %v, want %s", err, test.want)
+				}
 			}
 		})
 	}

@@ -69,7 +69,7 @@ func (c *current) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g = c.now.Load()
 	}
 	defer g.leave()
-	g.service.handler.ServeHTTP(w, r)
+	g.service.proxy.ServeHTTP(w, r)
 }
 
 // become has a generation answer requests from now on.
@@ -84,6 +84,11 @@ func (c *current) become(g *generation) {
 		g.service.adopt()
 	}
 	old := c.now.Swap(g)
+	for before := range c.all {
+		if before != g {
+			before.service.proxy.Succeed(g.service.proxy)
+		}
+	}
 	if old == nil {
 		return
 	}

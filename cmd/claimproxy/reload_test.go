@@ -1,10 +1,12 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/claimproxy/claimproxy/session/devprovider"
 )
@@ -179,6 +181,62 @@ func TestARequestThatIsUnderWayIsNotCutOff(t *testing.T) {
 	close(goOn)
 	if g := <-got; g.status != 200 || g.body != "the application: /open/slow" {
 		t.Errorf("got %d %q", g.status, g.body)
+	}
+	r.stop()
+}
+
+// TestStreamsEndWithTheRightThatTheyWereOpenedBy: a new configuration that takes it away
+// ends them at once, and one that does not lets them be.
+func TestStreamsEndWithTheRightThatTheyWereOpenedBy(t *testing.T) {
+	app := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for r.Context().Err() == nil {
+			if _, err := io.WriteString(w, "data: x\n\n"); err != nil || http.NewResponseController(w).Flush() != nil {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	r := start(t, app, "", routes)
+	r.signIn("ada")
+	open := func(path string) io.Reader {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), "GET", r.public+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "localhost"
+		req.Header.Set("Authorization", "Bearer "+r.token)
+		req.Header.Set("Accept", "text/event-stream")
+		res, err := r.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { res.Body.Close() })
+		return res.Body
+	}
+	goesOn := func(stream io.Reader) {
+		t.Helper()
+		if _, err := io.ReadFull(stream, make([]byte, 30)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed, public := open("/closed"), open("/open/")
+	goesOn(closed)
+	goesOn(public)
+	r.edit("developers: groups contains teams/a", "developers: groups contains any of [teams/a, teams/b]")
+	r.told(1, loadedAgain)
+	goesOn(closed)
+	r.edit("developers: groups contains any of [teams/a, teams/b]", "developers: groups contains teams/none")
+	r.told(2, loadedAgain)
+	if _, err := io.Copy(io.Discard, closed); err == nil {
+		t.Error("the stream ended as if it were whole")
+	}
+	goesOn(public)
+	r.edit("{path: /open/, upstream: app, allow: public}", "{path: /open/, upstream: app, allow: nobody}")
+	r.told(3, loadedAgain)
+	if _, err := io.Copy(io.Discard, public); err == nil {
+		t.Error("the public stream ended as if it were whole")
 	}
 	r.stop()
 }

@@ -55,6 +55,9 @@ func (v *Verifier) lookUpOnce(ctx context.Context, only *provider.Provider, key 
 		if err != nil {
 			return nil, err
 		}
+		if e.identity != nil {
+			e.identity.Proof = session.Key(key)
+		}
 		v.cache.put(key, e, epoch, asked, p.Bearer.CacheMax)
 		return e, nil
 	})

@@ -34,13 +34,14 @@ type Config struct {
 // Verifier checks tokens. It is safe for concurrent use; Close ends it.
 type Verifier struct {
 	Config
-	wanted  []string // of Needs, what userinfo could give
-	cache   *cache
-	lookups singleflight.Group
-	life    context.Context // ends with Close
-	end     context.CancelFunc
-	refused warnings
-	slots   map[string]chan struct{} // by provider, see maxLookups
+	wanted   []string // of Needs, what userinfo could give
+	cache    *cache
+	lookups  singleflight.Group
+	life     context.Context // ends with Close
+	end      context.CancelFunc
+	refused  warnings
+	watchers session.Watchers
+	slots    map[string]chan struct{} // by provider, see maxLookups
 }
 
 // New makes a verifier. Nobody is called.
@@ -71,7 +72,15 @@ func (v *Verifier) Close() {
 
 // Forget has the tokens of a person checked again when they are next presented: their
 // provider has ended a login of theirs, and may have revoked what came of it.
-func (v *Verifier) Forget(issuer, subject string) { v.cache.forget(issuer, subject) }
+func (v *Verifier) Forget(issuer, subject string) {
+	for _, k := range v.cache.forget(issuer, subject) {
+		v.watchers.Tell(session.Key(k))
+	}
+}
+
+// Watch has changed called whenever a token was forgotten, with the Proof of its identity.
+// changed returns quickly and does not call the verifier. stop ends it.
+func (v *Verifier) Watch(changed func(session.Key)) (stop func()) { return v.watchers.Add(changed) }
 
 // Verify says whose token was presented. The error is a *session.Rejected or a
 // *session.Unavailable, or the context's own.

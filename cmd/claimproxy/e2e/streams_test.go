@@ -146,8 +146,13 @@ type stream struct{ lines *bufio.Scanner }
 // listen opens an event stream as a program of alice's.
 func (s *site) listen(path string) stream {
 	s.t.Helper()
-	token := s.native("native-public", "").signIn(people()["alice"]).Access
-	resp, err := plainClient.Do(request(s.t, http.MethodGet, s.url+path, nil, "Authorization: Bearer "+token, "Accept: text/event-stream"))
+	return s.stream(path, "Authorization: Bearer "+s.native("native-public", "").signIn(people()["alice"]).Access)
+}
+
+// stream opens an event stream with these headers.
+func (s *site) stream(path string, headers ...string) stream {
+	s.t.Helper()
+	resp, err := plainClient.Do(request(s.t, http.MethodGet, s.url+path, nil, append(headers, "Accept: text/event-stream")...))
 	if err != nil {
 		s.t.Fatal(err)
 	}

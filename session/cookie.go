@@ -69,17 +69,3 @@ func cookieName(pair string) string {
 	name, _, _ := strings.Cut(pair, "=")
 	return trimBlanks(name)
 }
-
-// setCookie adds c to the response in place of an earlier cookie of its name
-// (RFC 6265 section 4.1.1 allows one of a name).
-func setCookie(w http.ResponseWriter, c *http.Cookie) {
-	h := w.Header()
-	lines := h["Set-Cookie"]
-	kept := make([]string, 0, len(lines)+1)
-	for _, line := range lines {
-		if cookieName(line) != c.Name {
-			kept = append(kept, line)
-		}
-	}
-	h["Set-Cookie"] = append(kept, c.String())
-}

@@ -129,7 +129,7 @@ func TestSetCookieReplacesOneOfItsNameAndNoOther(t *testing.T) {
 	http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
 	http.SetCookie(w, &http.Cookie{Name: "cp", Value: "old"})
 	http.SetCookie(w, &http.Cookie{Name: "cp2", Value: "2"})
-	setCookie(w, &http.Cookie{Name: "cp", Value: "new"})
+	SetCookie(w.Header(), &http.Cookie{Name: "cp", Value: "new"})
 	want := []string{"a=1", "cp2=2", "cp=new"}
 	if diff := cmp.Diff(want, w.Header()["Set-Cookie"]); diff != "" {
 		t.Errorf("Set-Cookie (-want +got):\n%s", diff)

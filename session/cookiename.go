@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // CookieNames are the names of all cookies that claimproxy sets. It is comparable and
@@ -93,12 +92,7 @@ func (s *Store) carried(r *http.Request, found *[maxHandles]handle) int {
 // no other host gets it.
 func (s *Store) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
 	name, domain := s.names.On(r.Host)
-	c := &http.Cookie{
-		Name: name, Value: value, Path: "/", Domain: domain, MaxAge: maxAge,
-		Secure: s.names.Secure, HttpOnly: true, SameSite: s.sameSite,
-	}
-	if maxAge < 0 {
-		c.Expires = time.Unix(1, 0) // for what does not know Max-Age
-	}
+	c := s.names.Cookie(name, value, maxAge, s.sameSite)
+	c.Domain = domain
 	return c
 }

@@ -57,7 +57,7 @@ func (s *Store) Adopt(w http.ResponseWriter, r *http.Request, pass []byte) error
 			return err
 		}
 	}
-	setCookie(w, s.cookie(r, h.text(), wholeSeconds(d.record.Ends.Sub(now))))
+	SetCookie(w.Header(), s.cookie(r, h.text(), wholeSeconds(d.record.Ends.Sub(now))))
 	return nil
 }
 

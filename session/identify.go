@@ -235,9 +235,7 @@ func graver(a, b error) error {
 	return a
 }
 
-func endedError() error {
-	return Reject(ReasonSessionEnded, "Your session has ended. Please sign in again.", nil)
-}
+func endedError() error { return Ended() }
 
 func unavailable(sentence string, cause error) error {
 	return &Unavailable{Reason: ReasonStoreUnavailable, Sentence: sentence, Cause: cause}

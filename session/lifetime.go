@@ -26,13 +26,7 @@ const (
 
 // verdict says whether a session is over at now, and how.
 func (s *Store) verdict(now, created, ends, seen time.Time) error {
-	switch {
-	case !now.Before(earlier(ends, created.Add(s.lifetime))):
-		return Reject(ReasonSessionExpired, "Your session has reached its end. Please sign in again.", nil)
-	case now.Sub(seen) >= s.idle:
-		return Reject(ReasonSessionExpired, "Your session has ended because it was not used for a while. Please sign in again.", nil)
-	}
-	return nil
+	return Over(now, earlier(ends, created.Add(s.lifetime)), seen, s.idle)
 }
 
 // touchEvery is how far behind the written time of use may be. After a crash a

@@ -94,6 +94,27 @@ func (s *Sealer) Open(label string, sealed, aad []byte) ([]byte, error) {
 	return nil, ErrNotOpened
 }
 
+// Knows reports whether a text may have been made by SealText with one of the secrets,
+// and whether that is the first. It looks at the key's id alone, which costs nothing:
+// who is right about it need not be able to open anything.
+func (s *Sealer) Knows(text string) (known, first bool) {
+	const enough = 8 // characters for six bytes
+	if len(text) < enough {
+		return false, false
+	}
+	var in, raw [enough]byte
+	copy(in[:], text)
+	if n, err := base64.RawURLEncoding.Decode(raw[:], in[:]); err != nil || n < keyIDSize {
+		return false, false
+	}
+	for i := range s.masters {
+		if [keyIDSize]byte(raw[:keyIDSize]) == s.masters[i].id {
+			return true, i == 0
+		}
+	}
+	return false, false
+}
+
 // Tags hash a text for the purpose that label names: one result for each secret, that
 // of the first secret first. Without a secret nobody can tell which text a tag is of.
 func (s *Sealer) Tags(label, text string) []Tag {

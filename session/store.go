@@ -196,7 +196,7 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.S
 		if err := s.endCarried(ctx, r, own); err != nil {
 			return err
 		}
-		setCookie(w, s.cookie(r, "", -1))
+		SetCookie(w.Header(), s.cookie(r, "", -1))
 		session.ID = ""
 		session.Values[dataKey{}] = &data{absent: endedError()}
 		return nil
@@ -208,7 +208,7 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.S
 	if err := s.create(ctx, r, d); err != nil {
 		return err
 	}
-	setCookie(w, s.cookie(r, d.handle.text(), wholeSeconds(d.record.Ends.Sub(d.record.Seen))))
+	SetCookie(w.Header(), s.cookie(r, d.handle.text(), wholeSeconds(d.record.Ends.Sub(d.record.Seen))))
 	session.ID = d.handle.storeKey().String()
 	return nil
 }

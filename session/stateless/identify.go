@@ -1,0 +1,88 @@
+package stateless
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
+)
+
+// Identify says who the request's session cookies belong to. Of several that could be
+// first, as a sibling domain may toss them here, the first good one counts.
+//
+// The errors are the three outcomes: ErrNoCredentials for no cookie, or one that was
+// altered, cut short or never ours; *Rejected with session-expired or session-ended for
+// a session that is over; *Unavailable when the provider must be asked and cannot.
+//
+// A session that was used lately is answered from memory, without an allocation.
+func (s *Store) Identify(r *http.Request) (*session.Identity, error) {
+	e, err := s.find(r)
+	if err != nil {
+		return nil, err
+	}
+	return e.record.Load().Identity, nil
+}
+
+// find returns the first good session that the request carries.
+func (s *Store) find(r *http.Request) (*entry, error) {
+	var from carried
+	from.read(r.Header["Cookie"], s.names.Session, s.sealer)
+	outcome := session.ErrNoCredentials
+	now := s.now()
+	for _, first := range from.firsts() {
+		e, err := s.opened(r.Context(), first, &from)
+		if err == nil {
+			err = s.judge(e, now)
+		}
+		if err == nil && s.due(e.record.Load(), now) {
+			err = s.renew(r.Context(), e, now)
+		}
+		if err == nil {
+			e.use(now)
+			return e, nil
+		}
+		outcome = session.Graver(outcome, err)
+	}
+	return nil, outcome
+}
+
+// opened returns the session that begins with a chunk, from memory or from the cookies.
+// It does not judge whether it is over.
+func (s *Store) opened(ctx context.Context, first string, from *carried) (*entry, error) {
+	if e := s.cache.get(first); e != nil {
+		if !e.whole(from) {
+			return nil, session.ErrNoCredentials
+		}
+		return e, nil
+	}
+	c, values, err := open(s.sealer, s.names.Session, first, from)
+	switch {
+	case errors.Is(err, session.ErrNotOpened):
+		return nil, session.ErrNoCredentials
+	case err != nil: // it was sealed here, by another version
+		s.log.WarnContext(ctx, "a session in a cookie cannot be used any more", "error", err)
+		return nil, session.Ended()
+	}
+	if ends := c.record.Created.Add(s.lifetime); ends.Before(c.record.Ends) {
+		c.record.Ends = ends // the lifetime may be shorter by now
+	}
+	c.record.Identity.Until = c.record.Ends
+	if kept := s.keep.of(c.record.Identity); kept != c.record.Identity {
+		c.record.Identity = kept // and less may be looked at
+	}
+	_, sealedFirst := s.sealer.Knows(first)
+	return s.cache.put(newEntry(c, values, !sealedFirst)), nil
+}
+
+// judge says whether a session is over.
+func (s *Store) judge(e *entry, now time.Time) error {
+	if s.ended.has(e.id) {
+		return session.Ended()
+	}
+	return session.Over(now, e.record.Load().Ends, time.UnixMilli(e.seen.Load()), s.idle)
+}
+
+// remember puts a session that was just sealed into memory.
+func (s *Store) remember(values []string, c *content) { s.cache.put(newEntry(c, values, false)) }

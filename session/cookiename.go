@@ -44,10 +44,10 @@ func NewCookieNames(name string, secure bool) (CookieNames, error) {
 	return CookieNames{Session: name, AttemptPrefix: name + "-login-", Secure: secure}, nil
 }
 
-// sharedBelow has the hosts of a domain share one session cookie. Its name begins with
+// SharedBelow has the hosts of a domain share one session cookie. Its name begins with
 // __Secure-, so that no page over plain http can set one (RFC 6265bis section 4.1.3.1);
 // that the other hosts of the domain can is why Identify looks for the first good one.
-func (n CookieNames) sharedBelow(domain string) (CookieNames, error) {
+func (n CookieNames) SharedBelow(domain string) (CookieNames, error) {
 	switch {
 	case !n.Secure:
 		return CookieNames{}, errors.New("a session cookie for a whole domain needs https")

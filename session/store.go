@@ -83,7 +83,7 @@ var _ sessions.Store = (*Store)(nil)
 func NewStore(o StoreOptions) (*Store, error) {
 	names, err := NewCookieNames(o.CookieName, o.Secure)
 	if err == nil && o.CookieDomain != "" {
-		names, err = names.sharedBelow(o.CookieDomain)
+		names, err = names.SharedBelow(o.CookieDomain)
 	}
 	switch {
 	case err != nil:

@@ -13,16 +13,19 @@ import (
 // a request that finds it needs no decryption and no parsing.
 type entry struct {
 	id [idSize]byte
-	// values are those of the cookies.
+	// name is that of the first cookie, and values are those of all.
+	name   string
 	values []string
 	// issued is the last use, and checked the last check, that the cookies tell.
 	issued, checked time.Time
 	// former says that the cookies were sealed with a secret that seals no more.
 	former bool
-	cost   int
+	// lacking says that the session does not know all that is looked at.
+	lacking bool
+	cost    int
 
-	seen   atomic.Int64                   // Unix milliseconds
-	record atomic.Pointer[session.Record] // as it is known now; nobody changes it
+	seen  atomic.Int64          // Unix milliseconds
+	known atomic.Pointer[known] // as it is by now
 
 	mu sync.Mutex
 	// failed is how fetching the claims again went lately, until when that counts.
@@ -35,17 +38,23 @@ type entry struct {
 	told bool
 }
 
+// known is what is known about a person. Nobody changes it.
+type known struct {
+	*session.Record
+	marks marks
+}
+
 // replacement are the cookies of a session as it was at a time.
 type replacement struct {
 	values []string
-	record *session.Record
+	known  *known
 	issued time.Time
 }
 
-func newEntry(c *content, values []string, former bool) *entry {
-	e := &entry{id: c.id, values: values, issued: c.seen, checked: c.record.Checked, former: former}
+func newEntry(c *content, name string, values []string, former bool) *entry {
+	e := &entry{id: c.id, name: name, values: values, issued: c.seen, checked: c.record.Checked, former: former}
 	e.seen.Store(c.seen.UnixMilli())
-	e.record.Store(c.record)
+	e.known.Store(&known{c.record, c.marks})
 	size := 0
 	for _, n := range sizes(c.record) {
 		size += n
@@ -55,6 +64,12 @@ func newEntry(c *content, values []string, former bool) *entry {
 		e.cost += len(value)
 	}
 	return e
+}
+
+// content is the session as it is by now.
+func (e *entry) content() *content {
+	k := e.known.Load()
+	return &content{id: e.id, seen: time.UnixMilli(e.seen.Load()), marks: k.marks, record: k.Record}
 }
 
 // use moves the last use forward; it never goes back.
@@ -106,12 +121,12 @@ func newCache(maxBytes int) *cache {
 	return &cache{seed: maphash.MakeSeed(), items: make(map[uint64]*entry), max: maxBytes}
 }
 
-func (c *cache) get(first string) *entry {
+func (c *cache) get(name, first string) *entry {
 	key := maphash.String(c.seed, first)
 	c.mu.RLock()
 	e := c.items[key]
 	c.mu.RUnlock()
-	if e == nil || e.values[0] != first {
+	if e == nil || e.values[0] != first || e.name != name {
 		return nil
 	}
 	return e

@@ -2,6 +2,7 @@ package stateless
 
 import (
 	"crypto/sha256"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -13,8 +14,19 @@ import (
 // secret costs next to nothing and does not count.
 const maxTried = 16
 
+// place is where a browser keeps the cookies of a session: the name of the first, and
+// their Domain attribute.
+type place struct{ name, domain string }
+
+// placeOf is the place on the request's host.
+func (s *Store) placeOf(r *http.Request) place {
+	name, domain := s.names.On(r.Host)
+	return place{name, domain}
+}
+
 // carried are the chunks that a request carries, those of one name in their order.
 type carried struct {
+	place
 	chunks [maxChunks][maxTried]string
 	n      [maxChunks]int
 	// present says that there is a cookie of that name, be it of no use.
@@ -24,7 +36,8 @@ type carried struct {
 // read collects the different chunks of a request that may be ours. It reads the header
 // itself, because http.Request.Cookies gives up on a request with very many cookies, and
 // one of them may be the good one.
-func (c *carried) read(lines []string, name string, sealer *session.Sealer) {
+func (c *carried) read(lines []string, at place, sealer *session.Sealer) {
+	c.place = at
 	for _, line := range lines {
 		for line != "" {
 			var pair string
@@ -33,7 +46,7 @@ func (c *carried) read(lines []string, name string, sealer *session.Sealer) {
 			if !ok {
 				continue
 			}
-			at, ok := partNumber(trimBlanks(key), name)
+			at, ok := partNumber(trimBlanks(key), c.name)
 			if !ok {
 				continue
 			}

@@ -17,7 +17,7 @@ import (
 //
 //	first:  version (1) | number of others (1) | hash of each (32) | body ...
 //	others: ... body
-//	body:   session id (16) | last use (8, Unix milliseconds) | record
+//	body:   session id (16) | last use (8, Unix milliseconds) | marks | record
 //
 // So the first says which others belong to it, and nothing else ever makes a whole:
 // a part of another session, of an earlier state of this one, or of somebody's making is
@@ -52,6 +52,7 @@ const (
 type content struct {
 	id     [idSize]byte
 	seen   time.Time
+	marks  marks // of the record
 	record *session.Record
 }
 
@@ -80,6 +81,9 @@ func seal(sealer *session.Sealer, name string, c *content) ([]string, error) {
 	body := make([]byte, 0, bodyHead+len(plain))
 	body = append(body, c.id[:]...)
 	body = binary.BigEndian.AppendUint64(body, uint64(c.seen.UnixMilli()))
+	if body, err = c.marks.append(body); err != nil {
+		return nil, err
+	}
 	body = append(body, plain...)
 	n := 1
 	for n < maxChunks && len(body) > capacity(n) {
@@ -105,7 +109,8 @@ func seal(sealer *session.Sealer, name string, c *content) ([]string, error) {
 
 // open reads a session whose first chunk is given; others are found among those that the
 // request carries. It returns copies of the values of all.
-func open(sealer *session.Sealer, name, first string, from *carried) (*content, []string, error) {
+func open(sealer *session.Sealer, first string, from *carried) (*content, []string, error) {
+	name := from.name
 	head, err := sealer.OpenText(labelFirst, first, []byte(name))
 	switch {
 	case err != nil:
@@ -138,7 +143,10 @@ func open(sealer *session.Sealer, name, first string, from *carried) (*content, 
 		return nil, nil, errFormat
 	}
 	c := &content{id: [idSize]byte(body), seen: time.UnixMilli(int64(binary.BigEndian.Uint64(body[idSize:])))}
-	if c.record, err = session.DecodeRecord(body[bodyHead:]); err != nil {
+	if c.marks, body, err = readMarks(body[bodyHead:]); err != nil {
+		return nil, nil, err
+	}
+	if c.record, err = session.DecodeRecord(body); err != nil {
 		return nil, nil, err
 	}
 	return c, values, nil

@@ -22,13 +22,13 @@ func (s *Store) Identify(r *http.Request) (*session.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.record.Load().Identity, nil
+	return e.known.Load().Identity, nil
 }
 
 // find returns the first good session that the request carries.
 func (s *Store) find(r *http.Request) (*entry, error) {
 	var from carried
-	from.read(r.Header["Cookie"], s.names.Session, s.sealer)
+	from.read(r.Header["Cookie"], s.placeOf(r), s.sealer)
 	outcome := session.ErrNoCredentials
 	now := s.now()
 	for _, first := range from.firsts() {
@@ -36,7 +36,7 @@ func (s *Store) find(r *http.Request) (*entry, error) {
 		if err == nil {
 			err = s.judge(e, now)
 		}
-		if err == nil && s.due(e.record.Load(), now) {
+		if err == nil && s.due(e.known.Load().Record, now) {
 			err = s.renew(r.Context(), e, now)
 		}
 		if err == nil {
@@ -51,13 +51,13 @@ func (s *Store) find(r *http.Request) (*entry, error) {
 // opened returns the session that begins with a chunk, from memory or from the cookies.
 // It does not judge whether it is over.
 func (s *Store) opened(ctx context.Context, first string, from *carried) (*entry, error) {
-	if e := s.cache.get(first); e != nil {
+	if e := s.cache.get(from.name, first); e != nil {
 		if !e.whole(from) {
 			return nil, session.ErrNoCredentials
 		}
 		return e, nil
 	}
-	c, values, err := open(s.sealer, s.names.Session, first, from)
+	c, values, err := open(s.sealer, first, from)
 	switch {
 	case errors.Is(err, session.ErrNotOpened):
 		return nil, session.ErrNoCredentials
@@ -69,11 +69,10 @@ func (s *Store) opened(ctx context.Context, first string, from *carried) (*entry
 		c.record.Ends = ends // the lifetime may be shorter by now
 	}
 	c.record.Identity.Until = c.record.Ends
-	if kept := s.keep.of(c.record.Identity); kept != c.record.Identity {
-		c.record.Identity = kept // and less may be looked at
-	}
 	_, sealedFirst := s.sealer.Knows(first)
-	return s.cache.put(newEntry(c, values, !sealedFirst)), nil
+	e := newEntry(c, from.name, values, !sealedFirst)
+	e.lacking = !c.marks.know(s.needs)
+	return s.cache.put(e), nil
 }
 
 // judge says whether a session is over.
@@ -81,8 +80,14 @@ func (s *Store) judge(e *entry, now time.Time) error {
 	if s.ended.has(e.id) {
 		return session.Ended()
 	}
-	return session.Over(now, e.record.Load().Ends, time.UnixMilli(e.seen.Load()), s.idle)
+	rec := e.known.Load()
+	if err := session.Over(now, rec.Ends, time.UnixMilli(e.seen.Load()), s.idle); err != nil || !e.lacking {
+		return err
+	}
+	return knowsTooLittle(rec.Identity)
 }
 
 // remember puts a session that was just sealed into memory.
-func (s *Store) remember(values []string, c *content) { s.cache.put(newEntry(c, values, false)) }
+func (s *Store) remember(name string, values []string, c *content) {
+	s.cache.put(newEntry(c, name, values, false))
+}

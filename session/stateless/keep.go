@@ -11,49 +11,80 @@ import (
 // Keep says which claims of a person are kept: a cookie has no room for what nobody
 // looks at. The zero value keeps all.
 type Keep struct {
-	// Claims are the names of the claims to keep, at the top level; nil keeps all. What
-	// names a person and their login is kept anyway.
+	// Claims are the names of the claims to keep, at the top level; nil keeps all, whole.
+	// What names a person and their login is kept anyway.
 	Claims []string
-	// Members are claims of which, if they are lists, only these members matter: of
+	// Members are claims of which, if they are long lists, only these members matter: of
 	// somebody in very many groups those that some policy asks for. What is missing
-	// altogether stays missing, and an empty list stays one.
+	// altogether stays missing, and a list stays a list, be it empty.
 	Members map[string][]string
 }
+
+// longList is how long a list is as JSON before it is cut to the members that matter. A
+// shorter one is no burden, and whoever is refused reads which groups they are in.
+const longList = 1 << 10
 
 // always are the claims that claimproxy itself works with.
 var always = []string{"sub", "sid", "provider", "auth", "client_id"}
 
-// of returns the identity with what is kept of its claims.
-func (k *Keep) of(id *session.Identity) *session.Identity {
-	if k.Claims == nil && len(k.Members) == 0 {
-		return id
-	}
-	kept := &session.Identity{
+// record returns what a cookie keeps of a record: no refresh token, nothing that only a
+// refresh needs, no ID token, and of the claims those to keep; and the marks of these.
+// Where the record comes of an earlier state of the session, before are the marks of
+// that: what is from the ID token is not more now than it was then.
+func (k *Keep) record(rec *session.Record, before marks) (*session.Record, marks) {
+	kept := *rec
+	kept.RefreshToken, kept.FormerRefreshToken, kept.IDToken, kept.Nonce = "", "", "", ""
+	id := rec.Identity
+	own := &session.Identity{
 		Provider: id.Provider, Issuer: id.Issuer, Subject: id.Subject, ClientID: id.ClientID, Auth: id.Auth,
-		User: id.User, SignedIn: id.SignedIn, Until: id.Until,
-		Claims: make(session.Claims), Origins: make(map[string]session.Source),
+		User: id.User, SignedIn: id.SignedIn, Until: id.Until, Claims: id.Claims, Origins: id.Origins,
+	}
+	kept.Identity = own
+	if k.Claims == nil {
+		return &kept, marks{everything}
+	}
+	own.Claims, own.Origins = make(session.Claims), make(map[string]session.Source)
+	var m marks
+	for _, name := range k.Claims {
+		m = append(m, wholeOf(name))
 	}
 	for name, v := range id.Claims {
-		if k.Claims != nil && !slices.Contains(k.Claims, name) && !slices.Contains(always, name) {
+		if !slices.Contains(k.Claims, name) && !slices.Contains(always, name) {
 			continue
 		}
-		if members, only := k.Members[name]; only {
-			v = keepMembers(v, members)
+		own.Claims[name] = v
+		source, ok := id.Origins[name]
+		if ok {
+			own.Origins[name] = source
 		}
-		kept.Claims[name] = v
-		if source, ok := id.Origins[name]; ok {
-			kept.Origins[name] = source
+		members, only := k.Members[name]
+		if !only || !slices.Contains(k.Claims, name) {
+			continue
+		}
+		long := isLong(v)
+		if long {
+			own.Claims[name] = cut(v.([]any), members)
+		}
+		if long || before != nil && source == session.SourceIDToken && !before.has(wholeOf(name)) && !before.has(everything) {
+			m = slices.DeleteFunc(m, func(have mark) bool { return have == wholeOf(name) })
+			m = append(m, partsOf(name, members)...)
 		}
 	}
-	return kept
+	return &kept, m.sorted()
 }
 
-// keepMembers leaves what is no list as it is.
-func keepMembers(v any, members []string) any {
+// isLong says whether a claim is a list that is cut.
+func isLong(v any) bool {
 	list, ok := v.([]any)
 	if !ok {
-		return v
+		return false
 	}
+	data, err := json.Marshal(list)
+	return err == nil && len(data) > longList
+}
+
+// cut leaves of a list what is among members.
+func cut(list []any, members []string) []any {
 	kept := []any{}
 	for _, e := range list {
 		if s, ok := e.(string); ok && slices.Contains(members, s) {
@@ -61,15 +92,6 @@ func keepMembers(v any, members []string) any {
 		}
 	}
 	return kept
-}
-
-// record returns the record with what a cookie keeps of it: no refresh token, nothing
-// that only a refresh needs, and no ID token.
-func (k *Keep) record(rec *session.Record) *session.Record {
-	kept := *rec
-	kept.Identity = k.of(rec.Identity)
-	kept.RefreshToken, kept.FormerRefreshToken, kept.IDToken, kept.Nonce = "", "", "", ""
-	return &kept
 }
 
 // accessToken stands for the access token among the sizes.

@@ -19,7 +19,7 @@ import (
 // that is over, perhaps since its request came, is not brought back.
 func (s *Store) Refresh(h http.Header, r *http.Request) {
 	var from carried
-	from.read(r.Header["Cookie"], s.names.Session, s.sealer)
+	from.read(r.Header["Cookie"], s.placeOf(r), s.sealer)
 	now := s.now()
 	for _, first := range from.firsts() {
 		e, err := s.opened(r.Context(), first, &from)
@@ -28,7 +28,7 @@ func (s *Store) Refresh(h http.Header, r *http.Request) {
 		}
 		if s.outdated(e, now) {
 			if values := s.replace(e, now); values != nil {
-				s.setCookies(h, r, values, e.record.Load().Ends)
+				s.setCookies(h, &from, values, e.known.Load().Ends)
 				return
 			}
 		}
@@ -39,7 +39,7 @@ func (s *Store) Refresh(h http.Header, r *http.Request) {
 
 // outdated reports whether the cookies of a session say less than is known.
 func (s *Store) outdated(e *entry, now time.Time) bool {
-	return e.former || now.Sub(e.issued) >= s.idle/8 || !e.record.Load().Checked.Equal(e.checked)
+	return e.former || now.Sub(e.issued) >= s.idle/8 || !e.known.Load().Checked.Equal(e.checked)
 }
 
 // replace returns the cookies that take the place of a session's: those that another
@@ -48,12 +48,12 @@ func (s *Store) outdated(e *entry, now time.Time) bool {
 func (s *Store) replace(e *entry, now time.Time) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	rec := e.record.Load()
-	if n := e.next; n != nil && n.record == rec && now.Sub(n.issued) < s.idle/8 {
+	rec := e.known.Load()
+	if n := e.next; n != nil && n.known == rec && now.Sub(n.issued) < s.idle/8 {
 		return n.values
 	}
-	c := &content{id: e.id, seen: now, record: rec}
-	values, err := seal(s.sealer, s.names.Session, c)
+	c := &content{id: e.id, seen: now, marks: rec.marks, record: rec.Record}
+	values, err := seal(s.sealer, e.name, c)
 	if err != nil {
 		var large *session.TooLarge
 		if errors.As(err, &large) && !e.told {
@@ -63,42 +63,43 @@ func (s *Store) replace(e *entry, now time.Time) []string {
 		}
 		return nil
 	}
-	e.next = &replacement{values: values, record: rec, issued: now}
-	s.remember(values, c)
+	e.next = &replacement{values: values, known: rec, issued: now}
+	s.remember(e.name, values, c)
 	return values
 }
 
 // setCookies sets the cookies of a session, and deletes those of its names that the
 // browser may have and the session has not. Without values it deletes all.
-func (s *Store) setCookies(h http.Header, r *http.Request, values []string, ends time.Time) {
+func (s *Store) setCookies(h http.Header, from *carried, values []string, ends time.Time) {
 	age := int((ends.Sub(s.now()) + time.Second - 1) / time.Second)
 	for i, value := range values {
-		session.SetCookie(h, s.names.Cookie(partName(s.names.Session, i), value, age, s.sameSite))
+		session.SetCookie(h, s.cookie(from.place, i, value, age))
 	}
 	if len(values) == 0 {
-		s.delete(h, 0)
+		session.SetCookie(h, s.cookie(from.place, 0, "", -1))
 	}
-	var from carried
-	from.read(r.Header["Cookie"], s.names.Session, s.sealer)
-	s.deleteBeyond(h, &from, max(1, len(values)))
+	s.deleteBeyond(h, from, max(1, len(values)))
 }
 
 // deleteBeyond deletes the further parts, from number n on, that the request carries or
 // that this very answer has set before.
 func (s *Store) deleteBeyond(h http.Header, from *carried, n int) {
 	for at := n; at < maxChunks; at++ {
-		if from.present[at] || s.isSet(h, at) {
-			s.delete(h, at)
+		if from.present[at] || isSet(h, from.place, at) {
+			session.SetCookie(h, s.cookie(from.place, at, "", -1))
 		}
 	}
 }
 
-func (s *Store) isSet(h http.Header, at int) bool {
+func isSet(h http.Header, p place, at int) bool {
 	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool {
-		return strings.HasPrefix(line, partName(s.names.Session, at)+"=")
+		return strings.HasPrefix(line, partName(p.name, at)+"=")
 	})
 }
 
-func (s *Store) delete(h http.Header, at int) {
-	session.SetCookie(h, s.names.Cookie(partName(s.names.Session, at), "", -1, s.sameSite))
+// cookie is the n-th of a session. An age below zero deletes it.
+func (s *Store) cookie(p place, n int, value string, age int) *http.Cookie {
+	c := s.names.Cookie(partName(p.name, n), value, age, s.sameSite)
+	c.Domain = p.domain
+	return c
 }

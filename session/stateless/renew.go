@@ -47,7 +47,7 @@ func (s *Store) renew(ctx context.Context, e *entry, now time.Time) error {
 		err = s.renewTogether(ctx, e)
 	}
 	var u *session.Unavailable
-	if errors.As(err, &u) && !errors.Is(err, session.ErrNoGrace) && now.Before(e.record.Load().Checked.Add(s.recheck+s.grace)) {
+	if errors.As(err, &u) && !errors.Is(err, session.ErrNoGrace) && now.Before(e.known.Load().Checked.Add(s.recheck+s.grace)) {
 		return nil
 	}
 	return err
@@ -65,7 +65,7 @@ func (s *Store) renewTogether(ctx context.Context, e *entry) error {
 	case r := <-result:
 		if other := r.Val.(*entry); other != e && r.Err == nil {
 			// Another cookie of the same session, a moment older or younger.
-			e.record.Store(other.record.Load())
+			e.known.Store(other.known.Load())
 		}
 		return r.Err
 	}
@@ -82,7 +82,8 @@ func (s *Store) renewOnce(ctx context.Context, e *entry) (err error) {
 		e.failed, e.failedUntil = err, s.now().Add(retryRenewal)
 		e.mu.Unlock()
 	}()
-	old := e.record.Load()
+	before := e.known.Load()
+	old := before.Record
 	if !s.due(old, s.now()) {
 		return nil // somebody else has been quicker
 	}
@@ -100,10 +101,10 @@ func (s *Store) renewOnce(ctx context.Context, e *entry) (err error) {
 	case fresh.Identity == nil || !session.SamePerson(fresh.Identity, old.Identity):
 		return cannotCheck(errors.New("the renewer returned somebody else"))
 	}
-	kept := s.keep.record(fresh)
+	kept, marks := s.keep.record(fresh, before.marks)
 	kept.Created, kept.Ends, kept.Checked = old.Created, old.Ends, s.now()
 	kept.Identity.Until = old.Ends
-	e.record.Store(kept)
+	e.known.Store(&known{kept, marks})
 	return nil
 }
 

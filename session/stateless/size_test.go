@@ -133,24 +133,37 @@ func TestASessionThatOutgrowsItsCookiesGoesOn(t *testing.T) {
 	}
 }
 
+// manyOf is a list that is too long to be kept whole, with some more in it.
+func manyOf(prefix string, more ...any) []any {
+	var list []any
+	for i := range 300 {
+		list = append(list, fmt.Sprint(prefix, i))
+	}
+	return append(list, more...)
+}
+
 func TestOnlyWhatIsUsedIsKept(t *testing.T) {
 	w := newWorld(t, func(o *stateless.Options) {
 		o.Keep = stateless.Keep{
-			Claims: []string{"email", "groups", "roles", "team"},
+			Claims: []string{"email", "groups", "roles", "team", "few", "whole"},
 			Members: map[string][]string{
-				"groups": {"teams/kde-developers", "teams/admins"}, "roles": {"a"}, "team": {"x"}, "none": {"y"},
+				"groups": {"teams/kde-developers", "teams/admins"}, "roles": {"a"}, "team": {"x"}, "few": {"y"}, "none": {"y"},
 			},
 		}
 	})
 	rec := storetest.Person("jane")
 	rec.Identity.Claims["picture"] = "https://example.org/a.png"
-	rec.Identity.Claims["roles"] = []any{"b"}
+	rec.Identity.Claims["groups"] = manyOf("teams/", "teams/kde-developers")
+	rec.Identity.Claims["roles"] = manyOf("role-")
 	rec.Identity.Claims["team"] = "not a list"
+	rec.Identity.Claims["few"] = []any{"z"}
+	rec.Identity.Claims["whole"] = manyOf("x")
 	j := jar{}
 	j.signIn(t, w.Store, rec)
 	want := session.Claims{
 		"sub": "jane", "sid": "sid-of-jane", "provider": "invent", "auth": "browser", "client_id": "web",
 		"email": "jane@example.org", "groups": []any{"teams/kde-developers"}, "roles": []any{}, "team": "not a list",
+		"few": []any{"z"}, "whole": manyOf("x"),
 	}
 	for _, here := range []*world{w, w.again(t)} {
 		id, err := here.Identify(j.request())
@@ -159,12 +172,12 @@ func TestOnlyWhatIsUsedIsKept(t *testing.T) {
 		}
 	}
 	// Also when the claims are fetched again.
-	w.provider.renew = in("teams/admins", "teams/other")
+	w.provider.renew = in(manyOf("other", "teams/admins")...)
 	w.clock.Advance(recheck)
 	if got := w.groups(t, j); got != "teams/admins" {
 		t.Errorf("after a recheck: got %s", got)
 	}
-	if rec.Identity.Claims["picture"] == nil || len(rec.Identity.Claims.Strings("groups")) != 2 {
+	if rec.Identity.Claims["picture"] == nil || len(rec.Identity.Claims.Strings("groups")) != 301 {
 		t.Error("the caller's own record was changed")
 	}
 }
@@ -178,6 +191,7 @@ func TestOptionsThatCannotBeAreRefused(t *testing.T) {
 		"no recheck":       func(o *stateless.Options) { o.Recheck = 0 },
 		"negative grace":   func(o *stateless.Options) { o.Grace = -1 },
 		"no name":          func(o *stateless.Options) { o.CookieName = "" },
+		"a domain of one":  func(o *stateless.Options) { o.CookieDomain = "localhost" },
 		"a long name":      func(o *stateless.Options) { o.CookieName = strings.Repeat("x", 201) },
 		"none, not secure": func(o *stateless.Options) { o.Secure, o.SameSite = false, http.SameSiteNoneMode },
 	} {

@@ -22,6 +22,9 @@ type Options struct {
 	Sealer *session.Sealer
 	// CookieName is the configured name, without prefix.
 	CookieName string
+	// CookieDomain is the domain whose hosts have one session cookie together. Empty, or
+	// outside of it, each host has its own.
+	CookieDomain string
 	// Secure is false for plain http on loopback and nowhere else: then the cookies go
 	// without the __Host- prefix and the Secure attribute.
 	Secure bool
@@ -73,6 +76,7 @@ type Store struct {
 	recheck  time.Duration
 	grace    time.Duration
 	keep     Keep
+	needs    []need
 	ended    *Ended
 	now      func() time.Time
 	log      *slog.Logger
@@ -86,6 +90,9 @@ var _ sessions.Store = (*Store)(nil)
 // New makes a store. It has no goroutine, and nothing that must be closed.
 func New(o Options) (*Store, error) {
 	names, err := session.NewCookieNames(o.CookieName, o.Secure)
+	if err == nil && o.CookieDomain != "" {
+		names, err = names.SharedBelow(o.CookieDomain)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("stateless sessions: %w", err)
@@ -95,14 +102,14 @@ func New(o Options) (*Store, error) {
 		return nil, fmt.Errorf("stateless sessions: expected idle and lifetime above zero, got %s and %s", o.Idle, o.Lifetime)
 	case o.Renewer != nil && (o.Recheck <= 0 || o.Grace < 0):
 		return nil, fmt.Errorf("stateless sessions: expected recheck above zero and grace not below, got %s and %s", o.Recheck, o.Grace)
-	case len(names.Session) > maxName:
-		return nil, fmt.Errorf("stateless sessions: expected a cookie name of at most %d characters, got %d", maxName, len(names.Session))
+	case max(len(names.Session), len(names.Shared)+len(names.Domain)) > maxName:
+		return nil, fmt.Errorf("stateless sessions: expected a cookie name of at most %d characters, got %d", maxName, max(len(names.Session), len(names.Shared)+len(names.Domain)))
 	case o.SameSite == http.SameSiteNoneMode && !o.Secure:
 		return nil, errors.New("stateless sessions: a cookie with SameSite=None must be Secure")
 	}
 	s := &Store{
 		sealer: o.Sealer, names: names, sameSite: o.SameSite, idle: o.Idle, lifetime: o.Lifetime,
-		renewer: o.Renewer, recheck: o.Recheck, grace: o.Grace, keep: o.Keep, ended: o.Ended, now: o.Now, log: o.Log,
+		renewer: o.Renewer, recheck: o.Recheck, grace: o.Grace, keep: o.Keep, needs: o.Keep.needs(), ended: o.Ended, now: o.Now, log: o.Log,
 	}
 	if s.sameSite == 0 || s.sameSite == http.SameSiteDefaultMode {
 		s.sameSite = http.SameSiteLaxMode
@@ -160,7 +167,7 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 		return own, err
 	}
 	own.ID = hex.EncodeToString(e.id[:])
-	own.Values[dataKey{}] = &data{content: &content{id: e.id, seen: time.UnixMilli(e.seen.Load()), record: e.record.Load()}}
+	own.Values[dataKey{}] = &data{content: e.content()}
 	own.IsNew = false
 	return own, nil
 }
@@ -169,13 +176,15 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 // its MaxAge is below zero.
 func (s *Store) Save(r *http.Request, w http.ResponseWriter, own *sessions.Session) error {
 	d, _ := own.Values[dataKey{}].(*data)
+	var from carried
+	from.read(r.Header["Cookie"], s.placeOf(r), s.sealer)
 	switch {
 	case own.Options != nil && own.Options.MaxAge < 0:
 		if d != nil && d.content != nil {
 			s.end(d.content)
 		}
-		s.endCarried(r)
-		s.setCookies(w.Header(), r, nil, time.Time{})
+		s.endCarried(r.Context(), &from)
+		s.setCookies(w.Header(), &from, nil, time.Time{})
 		own.ID = ""
 		own.Values[dataKey{}] = &data{absent: session.Ended()}
 		return nil
@@ -184,18 +193,18 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, own *sessions.Sessi
 	}
 	c := *d.content
 	c.seen = s.now()
-	values, err := seal(s.sealer, s.names.Session, &c)
+	values, err := seal(s.sealer, from.name, &c)
 	if err != nil {
 		return err
 	}
 	if d.fresh {
-		s.endCarried(r) // a login leaves no old session behind
+		s.endCarried(r.Context(), &from) // a login leaves no old session behind
 		d.fresh = false
 	}
 	d.content = &c
 	own.ID = hex.EncodeToString(c.id[:])
-	s.remember(values, &c)
-	s.setCookies(w.Header(), r, values, c.record.Ends)
+	s.remember(from.name, values, &c)
+	s.setCookies(w.Header(), &from, values, c.record.Ends)
 	return nil
 }
 
@@ -223,7 +232,8 @@ func (s *Store) Start(w http.ResponseWriter, r *http.Request, rec *session.Recor
 	if !rec.Ends.After(now) {
 		return fmt.Errorf("stateless sessions: the session would have ended at %s already", rec.Ends.Format(time.RFC3339))
 	}
-	c := &content{seen: now, record: s.keep.record(rec)}
+	c := &content{seen: now}
+	c.record, c.marks = s.keep.record(rec, nil)
 	if s.renewer == nil {
 		c.record.AccessToken, c.record.AccessExpiry = "", time.Time{}
 	}
@@ -291,12 +301,10 @@ func (s *Store) end(c *content) {
 }
 
 // endCarried ends the sessions of all cookies that the request carries.
-func (s *Store) endCarried(r *http.Request) {
-	var from carried
-	from.read(r.Header["Cookie"], s.names.Session, s.sealer)
+func (s *Store) endCarried(ctx context.Context, from *carried) {
 	for _, first := range from.firsts() {
-		if e, err := s.opened(context.WithoutCancel(r.Context()), first, &from); err == nil {
-			s.end(&content{id: e.id, record: e.record.Load()})
+		if e, err := s.opened(context.WithoutCancel(ctx), first, from); err == nil {
+			s.end(e.content())
 		}
 	}
 }

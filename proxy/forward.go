@@ -166,6 +166,7 @@ func (p *Proxy) modifyResponse(res *http.Response) error {
 	// Informational answers have cleared the header that begin had set.
 	x.setRequestID()
 	p.dropOwnSetCookies(res.Header)
+	p.refreshSession(x, res.Header)
 	return nil
 }
 

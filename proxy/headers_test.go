@@ -300,12 +300,12 @@ func TestManyGroups(t *testing.T) {
 	}
 	// Just as many as fit.
 	v := valuer{}
-	fits := []any{strings.Repeat("a", maxList-2), "b"}
-	if got, _ := v.of(fits); len(got) != maxList {
-		t.Errorf("a list of %d bytes is sent with %d", maxList, len(got))
+	fits := []any{strings.Repeat("a", MaxList-2), "b"}
+	if got, _ := v.of(fits); len(got) != MaxList {
+		t.Errorf("a list of %d bytes is sent with %d", MaxList, len(got))
 	}
 	if got, _ := v.of(append(fits, "c")); got != "" {
-		t.Errorf("a list above %d bytes is sent with %d", maxList, len(got))
+		t.Errorf("a list above %d bytes is sent with %d", MaxList, len(got))
 	}
 }
 

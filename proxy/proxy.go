@@ -50,6 +50,10 @@ type Config struct {
 	// Changes tell when sessions and tokens change, so that what is under way can end
 	// with them; see Run.
 	Changes []Changes
+	// Refresh adds to the header of an answer what keeps the session of a request going,
+	// where sessions are in the cookies themselves; nil: nothing need be done. It is
+	// called for answers that an upstream gives to people who open a page.
+	Refresh func(h http.Header, r *http.Request)
 	// Forms keeps forms that were sent with a session that was over; nil keeps none.
 	Forms Forms
 	// Cookies are the names of claimproxy's own cookies, which no upstream gets.
@@ -89,6 +93,7 @@ type Proxy struct {
 	table       *Table
 	sessions    Sessions
 	tokens      Tokens
+	refresh     func(http.Header, *http.Request)
 	forms       Forms
 	cookies     session.CookieNames
 	answers     *answer.Answers
@@ -127,6 +132,7 @@ func New(c Config) (_ *Proxy, err error) {
 		table:       c.Table,
 		sessions:    c.Sessions,
 		tokens:      c.Tokens,
+		refresh:     c.Refresh,
 		forms:       c.Forms,
 		cookies:     c.Cookies,
 		answers:     c.Answers,

@@ -10,9 +10,9 @@ import (
 	"github.com/claimproxy/claimproxy/session"
 )
 
-// maxList is how long a list in a header may become before it is cut down to what
+// MaxList is how long a list in a header may become before it is cut down to what
 // policies speak of. Many servers take no header above 8 KiB.
-const maxList = 8 << 10
+const MaxList = 8 << 10
 
 // valuer turns claims into header values.
 type valuer struct {
@@ -38,7 +38,7 @@ func (v *valuer) of(claim any) (value string, leftOut int) {
 			length += len(text) + 1
 		}
 	}
-	if length-1 > maxList {
+	if length-1 > MaxList {
 		kept := members[:0]
 		for _, m := range members {
 			if v.named[m] {

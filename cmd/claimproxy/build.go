@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -66,7 +65,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		return nil, err
 	}
 	providers := s.providers
-	store, err := s.openStore(cfg, sealer, login.NewRenewer(providers, nil, log), known, log)
+	store, err := s.openSessions(c, in, sealer, login.NewRenewer(providers, nil, log), known)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +77,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		return nil, err
 	}
 	pages := login.New(login.Config{
-		Providers: providers, Sessions: sessions, Parking: store, Remote: store, Tokens: tokens, Sealer: sealer, Cookies: store.Cookies(), Answers: answers,
+		Providers: providers, Sessions: sessions, Parking: store.parking, Remote: store.remote, Tokens: tokens, Sealer: sealer, Cookies: store.cookies, Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
 		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})
@@ -91,8 +90,8 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		native: &native.Handler{Providers: providers, Origin: resources, Endpoints: cfg.Endpoints, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
-		Table: table, Sessions: sessions, Tokens: tokens, Changes: []proxy.Changes{store, tokens}, Own: own, Forms: pages, Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg),
-		PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.Cookies(),
+		Table: table, Sessions: sessions, Refresh: store.refresh, Tokens: tokens, Changes: []proxy.Changes{store.changes, tokens}, Own: own, Forms: pages,
+		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
 		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
 		Connections: &in.connections,
@@ -104,12 +103,12 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	s.closers = append(s.closers, p.Close)
 	s.closers = append(s.closers, background(p.Run))
 	s.proxy = p
-	s.desk = &desk{remote: store, tokens: tokens, providers: pages.Providers, log: log}
+	s.desk = &desk{remote: store.remote, tokens: tokens, providers: pages.Providers, log: log}
 	return s, nil
 }
 
-// openStore opens the session store and starts the goroutine that looks after it. A store
-// that another configuration uses is shared where all is the same, providers included.
+// openStore opens the store of sessions that are kept here or in a Redis, and starts the
+// goroutine that looks after it.
 func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer session.Renewer, providers fingerprint, log *slog.Logger) (*session.Store, error) {
 	kept, err := keptIn(cfg)
 	if err != nil {
@@ -127,14 +126,10 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer 
 		return nil, err
 	}
 	s.closers = append(s.closers, release)
-	sameSite := http.SameSiteLaxMode
-	if cfg.Session.Cookie.SameSite == config.SameSiteStrict {
-		sameSite = http.SameSiteStrictMode
-	}
 	o := session.StoreOptions{
 		CookieName: cfg.Session.Cookie.Name,
 		// Plain http is for loopback hosts alone: config has made sure.
-		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite,
+		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite(cfg),
 		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime,
 		Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace,
 	}

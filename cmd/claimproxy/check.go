@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -64,6 +63,9 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 			fmt.Fprintf(stdout, "  %-12s %s\n", cfg.Providers[i].ID, cfg.RedirectURI(&cfg.Providers[i]))
 		}
 		for _, uris := range signOutURIs(cfg) {
+			if len(uris.byID) == 0 {
+				continue
+			}
 			fmt.Fprintf(stdout, "\n%s, where the provider has a field for it:\n", uris.title)
 			for i := range cfg.Providers {
 				if uri, ok := uris.byID[cfg.Providers[i].ID]; ok {
@@ -72,7 +74,27 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 			}
 		}
 	}
+	if notes := notesOn(cfg); len(notes) > 0 {
+		fmt.Fprintln(stdout, "\nTo know:")
+		for _, note := range notes {
+			fmt.Fprintf(stdout, "  %s\n", note)
+		}
+	}
 	return nil
+}
+
+// notesOn are consequences of what a configuration says that are no fault of it, and that
+// nobody should have to find out later.
+func notesOn(cfg *config.Config) []string {
+	if cfg.Session.Store != config.StoreCookie {
+		return nil
+	}
+	return []string{
+		"Sessions are in cookies alone (session.store: cookie): they are not listed, and end from nowhere but their own browser.",
+		"After a sign-out a copied cookie may be good at other claimproxies, or after a restart, until it expires.",
+		"People sign in again when their access token ends, without a question where the provider still knows them.",
+		"A form that is sent with a session that is over is not kept.",
+	}
 }
 
 // toRegister are URIs to register at the providers, by their ids.
@@ -89,15 +111,18 @@ func signOutURIs(cfg *config.Config) []toRegister {
 		{"Back-channel logout URIs", map[string]string{}},
 		{"Front-channel logout URIs", map[string]string{}},
 	}
+	remote := cfg.Session.Store != config.StoreCookie // else no session ends without its cookie
 	base := cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host + cfg.Endpoints
 	for i := range cfg.Providers {
 		if id := cfg.Providers[i].ID; cfg.Providers[i].ClientID != "" {
 			all[0].byID[id] = base + "/sign-out"
-			all[1].byID[id] = base + "/backchannel-logout/" + id
+			if remote {
+				all[1].byID[id] = base + "/backchannel-logout/" + id
+			}
 			all[2].byID[id] = base + "/frontchannel-logout/" + id
 		}
 	}
-	return slices.DeleteFunc(all, func(t toRegister) bool { return len(t.byID) == 0 })
+	return all
 }
 
 // testedLine says how many decisions the tests looked at.
@@ -152,6 +177,7 @@ type checkResult struct {
 	PostLogout   map[string]string `json:"post_logout_redirect_uris"`
 	BackChannel  map[string]string `json:"backchannel_logout_uris"`
 	FrontChannel map[string]string `json:"frontchannel_logout_uris"`
+	Notes        []string          `json:"notes,omitempty"`
 }
 
 type checkFault struct {
@@ -170,9 +196,9 @@ func writeCheckJSON(w io.Writer, c *compiled, report *config.Report) error {
 		RedirectURIs: map[string]string{}, PostLogout: none, BackChannel: none, FrontChannel: none,
 	}
 	if c != nil {
-		if uris := signOutURIs(c.config); len(uris) > 0 {
-			result.PostLogout, result.BackChannel, result.FrontChannel = uris[0].byID, uris[1].byID, uris[2].byID
-		}
+		uris := signOutURIs(c.config)
+		result.PostLogout, result.BackChannel, result.FrontChannel = uris[0].byID, uris[1].byID, uris[2].byID
+		result.Notes = notesOn(c.config)
 		for i := range c.config.Providers {
 			p := &c.config.Providers[i]
 			result.RedirectURIs[p.ID] = c.config.RedirectURI(p)

@@ -179,6 +179,15 @@ func (c *compiled) claims() []string {
 			used[name] = true
 		}
 	})
+	for _, name := range c.headerClaims() {
+		used[name] = true
+	}
+	return slices.Sorted(maps.Keys(used))
+}
+
+// headerClaims are the top-level claims that identity headers have.
+func (c *compiled) headerClaims() []string {
+	used := map[string]bool{}
 	for _, rr := range c.rules {
 		for _, h := range rr.headers {
 			if h.Claim != "" {

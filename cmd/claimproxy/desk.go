@@ -125,7 +125,7 @@ func (d *desk) asked(values url.Values, names ...string) (*provider.Provider, ma
 		return nil, nil, &deskError{http.StatusServiceUnavailable, "The proxy is not serving yet."}
 	}
 	if d.remote == nil {
-		return nil, nil, &deskError{http.StatusNotImplemented, "The session store that is configured cannot list or end sessions."}
+		return nil, nil, &deskError{http.StatusNotImplemented, "Sessions are kept in browsers alone (session.store: cookie), so they can be neither listed nor ended from here. A person who is blocked at the provider is out within session.recheck."}
 	}
 	asked := make(map[string]string)
 	for name, v := range values {

@@ -9,6 +9,7 @@ import (
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
+	"github.com/claimproxy/claimproxy/session/stateless"
 )
 
 // process is what a configuration runs in, and what is not made anew for another: the
@@ -23,6 +24,9 @@ type process struct {
 	// configurations share.
 	connections proxy.Connections
 	shelf       shelf
+	// endedSessions are those that were ended here while copies of their cookies may be
+	// about.
+	endedSessions stateless.Ended
 	// ready is called once requests are answered.
 	ready func()
 }

@@ -26,10 +26,6 @@ const (
 // Back-Channel Logout section 2.5). It is a provider that calls, and no browser: there is
 // no cookie, and what counts is the token.
 func (h *Handler) backchannelLogout(w http.ResponseWriter, r *http.Request, p *provider.Provider) {
-	if h.Remote == nil {
-		h.notFound(w, r)
-		return
-	}
 	ended, subject, err := h.endByToken(w, r, p)
 	var u *session.Unavailable
 	switch {
@@ -37,6 +33,9 @@ func (h *Handler) backchannelLogout(w http.ResponseWriter, r *http.Request, p *p
 		h.log(r.Context(), slog.LevelWarn, w, "a provider's sign-out is not possible right now", "provider", p.ID, "reason", string(u.Reason), "error", err)
 		w.Header().Set("Retry-After", strconv.Itoa(u.Seconds()))
 		h.Answers.JSON(w, r, http.StatusServiceUnavailable, oauthError{"temporarily_unavailable", "Please try again in a moment."})
+	case errors.Is(err, errNotRemote):
+		h.log(r.Context(), slog.LevelWarn, w, "a provider's sign-out did not end any session: they are in browsers alone", "provider", p.ID, "sub", subject)
+		h.Answers.JSON(w, r, http.StatusBadRequest, oauthError{"unsupported", "Sessions are kept in browsers here, and cannot be ended from elsewhere."})
 	case err != nil:
 		h.log(r.Context(), slog.LevelWarn, w, "a provider's sign-out was refused", "provider", p.ID, "error", err)
 		h.Answers.JSON(w, r, http.StatusBadRequest, oauthError{"invalid_request", "The logout token is not one that is accepted here."})
@@ -45,6 +44,10 @@ func (h *Handler) backchannelLogout(w http.ResponseWriter, r *http.Request, p *p
 		h.Answers.Empty(w, http.StatusOK)
 	}
 }
+
+// errNotRemote says that sessions cannot be ended without their cookies. Then the logout
+// has failed, which is 400 (Back-Channel Logout section 2.8).
+var errNotRemote = errors.New("the session store cannot end sessions from elsewhere")
 
 // oauthError is the body of a refusal (Back-Channel Logout section 2.8).
 type oauthError struct {
@@ -66,6 +69,10 @@ func (h *Handler) endByToken(w http.ResponseWriter, r *http.Request, p *provider
 	key := replayOf(p.Issuer, t.ID)
 	if !h.replays.first(key, t.Until, h.Now()) {
 		return nil, "", errors.New("its jti was used before")
+	}
+	if h.Remote == nil {
+		h.forgetTokens([]session.Summary{{Issuer: p.Issuer, Subject: t.Subject}})
+		return nil, t.Subject, errNotRemote
 	}
 	if t.SID != "" {
 		ended, err = h.Remote.EndLogin(r.Context(), p.Issuer, t.SID, t.Subject)

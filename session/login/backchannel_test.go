@@ -290,17 +290,6 @@ func TestALogoutWithoutKeysIsTriedAgain(t *testing.T) {
 	s.logout(s.idp.LogoutToken(s.idp.LogoutClaims("web", "ada", ""))).want(http.StatusOK)
 }
 
-// TestWithoutRemoteEndingThereIsNoSuchPage: a provider is not told that it has worked.
-func TestWithoutRemoteEndingThereIsNoSuchPage(t *testing.T) {
-	s := newSite(t)
-	s.Remote = nil
-	b := s.browser()
-	b.signIn("/").wantTo(s, "/")
-	s.logout(s.idp.LogoutToken(s.idp.LogoutClaims("web", "ada", ""))).want(http.StatusNotFound)
-	b.submit(http.MethodPost, "/.auth/sessions/end", url.Values{"all": {"true"}}, "Sec-Fetch-Site: same-origin").want(http.StatusNotFound)
-	b.open("/.auth/me").want(http.StatusOK, "You are ada").wantNo("Where you are signed in", "End all")
-}
-
 // TestAFloodOfIdsIsForgottenInItsOrder: memory is bounded, and what is remembered last
 // stays.
 func TestAFloodOfIdsIsForgottenInItsOrder(t *testing.T) {

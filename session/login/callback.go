@@ -30,7 +30,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, p *provider.P
 	}
 	rec.Address, rec.Browser = addressOf(r), browserName(r.UserAgent())
 	if err := h.Sessions.Start(w, r, rec); err != nil {
-		h.failed(w, r, p, a.ReturnTo, storeFailed("You cannot be signed in right now. Please try again in a moment.", err))
+		h.failed(w, r, p, a.ReturnTo, notKept(p, err))
 		return
 	}
 	h.log(r.Context(), slog.LevelInfo, w, "signed in", "provider", p.ID, "sub", rec.Identity.Subject)

@@ -44,6 +44,18 @@ func notVerified(err error) error {
 	return refuse(session.ReasonTokenInvalid, "The provider's proof of who you are cannot be trusted.", err)
 }
 
+// notKept tells a session that has no room where it is to be kept, which trying again
+// does not change, from one that cannot be kept now.
+func notKept(p *provider.Provider, err error) error {
+	var large *session.TooLarge
+	if !errors.As(err, &large) {
+		return storeFailed("You cannot be signed in right now. Please try again in a moment.", err)
+	}
+	return &failure{http.StatusForbidden, reasonTooLarge, "You cannot be signed in",
+		nameAt(p) + " says more about you than fits into the cookies of a browser: you may be in very many groups. " +
+			"Trying again does not change that. Please tell whoever runs this service: the log says what takes up the room.", err}
+}
+
 // wantsThePerson says whether a provider that was asked with prompt=none has a question
 // (OpenID Connect Core section 3.1.2.6).
 func wantsThePerson(code string) bool {

@@ -38,6 +38,11 @@ func (h *Handler) frontchannelLogout(w http.ResponseWriter, r *http.Request, p *
 		return
 	}
 	h.log(r.Context(), slog.LevelInfo, w, "signed out by the provider in a frame", "provider", p.ID, "sessions", ended)
+	if ended == 0 && h.Remote == nil {
+		// There may be some, in a cookie that browsers do not send from a frame.
+		h.Answers.Framed(w, r, http.StatusOK, "Nothing was ended here", h.frameOrigins(r.Context(), p))
+		return
+	}
 	h.Answers.Framed(w, r, http.StatusOK, "Signed out", h.frameOrigins(r.Context(), p))
 }
 

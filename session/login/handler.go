@@ -81,6 +81,7 @@ const (
 	reasonMethod     = "method"
 	reasonBadTarget  = "bad-target"
 	reasonNotAllowed = "not-allowed"
+	reasonTooLarge   = "too-large"
 )
 
 // New makes a handler.

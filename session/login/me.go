@@ -58,6 +58,9 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) {
 	c.Actions = []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Post: true}}
 	c.FormOrigins = h.signOutOrigins(r.Context(), id)
 	h.showSessions(&c, sessions)
+	if h.Remote == nil {
+		c.Text = append(c.Text, elsewhereUnknown)
+	}
 	if err != nil {
 		c.Text = append(c.Text, "Where else you are signed in cannot be looked up right now.")
 	}

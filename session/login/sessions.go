@@ -17,6 +17,9 @@ const (
 	maxShown = 50
 )
 
+// elsewhereUnknown is for people whose sessions are in browsers alone.
+const elsewhereUnknown = "Where else you are signed in is not known here. A session in another browser ends there, by signing out."
+
 // oneSession is the JSON form of one of a person's sessions.
 type oneSession struct {
 	ID       string    `json:"id"`
@@ -86,7 +89,9 @@ func (h *Handler) showSessions(c *answer.Content, list []oneSession) {
 func (h *Handler) endSessions(w http.ResponseWriter, r *http.Request) {
 	back := answer.Action{Label: "Go to my sessions", URL: h.link("me"), Main: true}
 	if h.Remote == nil {
-		h.notFound(w, r)
+		h.Answers.Refuse(w, r, http.StatusNotFound,
+			answer.Problem{Code: reasonNoRoute, Detail: "Sessions are kept in browsers here: each ends where it is, by signing out."},
+			answer.Content{Title: "Nothing was ended", Text: []string{elsewhereUnknown}, Actions: []answer.Action{back}})
 		return
 	}
 	if !h.askedHere(w, r, "Nothing was ended", "Ending sessions must be asked for on this site itself.", back) {

@@ -1,6 +1,7 @@
 package stateless
 
 import (
+	"crypto/sha256"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -24,8 +25,7 @@ type entry struct {
 	lacking bool
 	cost    int
 
-	seen  atomic.Int64          // Unix milliseconds
-	known atomic.Pointer[known] // as it is by now
+	*state
 
 	mu sync.Mutex
 	// failed is how fetching the claims again went lately, until when that counts.
@@ -36,6 +36,14 @@ type entry struct {
 	next *replacement
 	// told is set once it was logged that the session has outgrown its cookies.
 	told bool
+}
+
+// state is what changes of a session. The entries of its cookies share it as far as one
+// came of the other here, so that who comes with older ones, as a request that began long
+// ago, is not idle.
+type state struct {
+	seen  atomic.Int64          // Unix milliseconds
+	known atomic.Pointer[known] // as it is by now
 }
 
 // known is what is known about a person. Nobody changes it.
@@ -52,7 +60,7 @@ type replacement struct {
 }
 
 func newEntry(c *content, name string, values []string, former bool) *entry {
-	e := &entry{id: c.id, name: name, values: values, issued: c.seen, checked: c.record.Checked, former: former}
+	e := &entry{id: c.id, name: name, values: values, issued: c.seen, checked: c.record.Checked, former: former, state: new(state)}
 	e.seen.Store(c.seen.UnixMilli())
 	e.known.Store(&known{c.record, c.marks})
 	size := 0
@@ -71,6 +79,9 @@ func (e *entry) content() *content {
 	k := e.known.Load()
 	return &content{id: e.id, seen: time.UnixMilli(e.seen.Load()), marks: k.marks, record: k.Record}
 }
+
+// key names the session. It opens nothing.
+func (c *content) key() session.Key { return sha256.Sum256(c.id[:]) }
 
 // use moves the last use forward; it never goes back.
 func (e *entry) use(now time.Time) {

@@ -3,6 +3,8 @@ package stateless
 import (
 	"sync"
 	"time"
+
+	"github.com/claimproxy/claimproxy/session"
 )
 
 // maxEnded bounds how many sessions that were ended are remembered. Beyond it, those
@@ -12,8 +14,10 @@ const maxEnded = 1 << 16
 // Ended remembers which sessions were ended, until their cookies expire. It is in memory:
 // other processes do not know of it, and a restart forgets it. The zero value is ready.
 type Ended struct {
-	mu  sync.RWMutex
-	ids map[[idSize]byte]int64 // when it may be forgotten, in Unix milliseconds
+	mu sync.RWMutex
+	// watchers are those who want to know: of all stores that share this.
+	watchers session.Watchers
+	ids      map[[idSize]byte]int64 // when it may be forgotten, in Unix milliseconds
 }
 
 func (e *Ended) has(id [idSize]byte) bool {

@@ -17,16 +17,28 @@ import (
 // a session that is over; *Unavailable when the provider must be asked and cannot.
 //
 // A session that was used lately is answered from memory, without an allocation.
-func (s *Store) Identify(r *http.Request) (*session.Identity, error) {
-	e, err := s.find(r)
+func (s *Store) Identify(r *http.Request) (*session.Identity, error) { return s.whose(r, true) }
+
+// Look is Identify for a request that was let in before and is under way still. It is no
+// use of the session.
+func (s *Store) Look(r *http.Request) (*session.Identity, error) { return s.whose(r, false) }
+
+// Watch has changed called whenever a session was ended here, or its claims were fetched
+// again, with the Proof of its identity. changed returns quickly and does not call the
+// store. stop ends it.
+func (s *Store) Watch(changed func(session.Key)) (stop func()) { return s.ended.watchers.Add(changed) }
+
+func (s *Store) whose(r *http.Request, use bool) (*session.Identity, error) {
+	e, err := s.find(r, use)
 	if err != nil {
 		return nil, err
 	}
 	return e.known.Load().Identity, nil
 }
 
-// find returns the first good session that the request carries.
-func (s *Store) find(r *http.Request) (*entry, error) {
+// find returns the first good session that the request carries; use says whether it is
+// used by that.
+func (s *Store) find(r *http.Request, use bool) (*entry, error) {
 	var from carried
 	from.read(r.Header["Cookie"], s.placeOf(r), s.sealer)
 	outcome := session.ErrNoCredentials
@@ -40,7 +52,9 @@ func (s *Store) find(r *http.Request) (*entry, error) {
 			err = s.renew(r.Context(), e, now)
 		}
 		if err == nil {
-			e.use(now)
+			if use {
+				e.use(now)
+			}
 			return e, nil
 		}
 		outcome = session.Graver(outcome, err)
@@ -68,7 +82,7 @@ func (s *Store) opened(ctx context.Context, first string, from *carried) (*entry
 	if ends := c.record.Created.Add(s.lifetime); ends.Before(c.record.Ends) {
 		c.record.Ends = ends // the lifetime may be shorter by now
 	}
-	c.record.Identity.Until = c.record.Ends
+	c.record.Identity.Until, c.record.Identity.Proof = c.record.Ends, c.key()
 	_, sealedFirst := s.sealer.Knows(first)
 	e := newEntry(c, from.name, values, !sealedFirst)
 	e.lacking = !c.marks.know(s.needs)

@@ -14,15 +14,20 @@ type Keep struct {
 	// Claims are the names of the claims to keep, at the top level; nil keeps all, whole.
 	// What names a person and their login is kept anyway.
 	Claims []string
-	// Members are claims of which, if they are long lists, only these members matter: of
-	// somebody in very many groups those that some policy asks for. What is missing
-	// altogether stays missing, and a list stays a list, be it empty.
-	Members map[string][]string
+	// Parts are claims of which, if they are long lists, only some members matter. What is
+	// missing altogether stays missing, and a list stays a list, be it empty.
+	Parts map[string]Part
 }
 
-// longList is how long a list is as JSON before it is cut to the members that matter. A
-// shorter one is no burden, and whoever is refused reads which groups they are in.
-const longList = 1 << 10
+// Part is what matters of a long list: of somebody in very many groups, those that some
+// policy asks for.
+type Part struct {
+	Members []string
+	// Above is how many bytes of members, and commas between them, a list has before it is
+	// cut to Members. A shorter one is no burden, and whoever is refused reads which groups
+	// they are in.
+	Above int
+}
 
 // always are the claims that claimproxy itself works with.
 var always = []string{"sub", "sid", "provider", "auth", "client_id"}
@@ -57,37 +62,38 @@ func (k *Keep) record(rec *session.Record, before marks) (*session.Record, marks
 		if ok {
 			own.Origins[name] = source
 		}
-		members, only := k.Members[name]
+		part, only := k.Parts[name]
 		if !only || !slices.Contains(k.Claims, name) {
 			continue
 		}
-		long := isLong(v)
+		long := part.cuts(v)
 		if long {
-			own.Claims[name] = cut(v.([]any), members)
+			own.Claims[name] = part.of(v.([]any))
 		}
 		if long || before != nil && source == session.SourceIDToken && !before.has(wholeOf(name)) && !before.has(everything) {
 			m = slices.DeleteFunc(m, func(have mark) bool { return have == wholeOf(name) })
-			m = append(m, partsOf(name, members)...)
+			m = append(m, partsOf(name, part.Members)...)
 		}
 	}
 	return &kept, m.sorted()
 }
 
-// isLong says whether a claim is a list that is cut.
-func isLong(v any) bool {
-	list, ok := v.([]any)
-	if !ok {
-		return false
+// cuts says whether a claim is a list that is cut.
+func (p *Part) cuts(v any) bool {
+	list, _ := v.([]any)
+	n := 0
+	for _, e := range list {
+		s, _ := e.(string)
+		n += len(s) + 1
 	}
-	data, err := json.Marshal(list)
-	return err == nil && len(data) > longList
+	return n-1 > p.Above
 }
 
-// cut leaves of a list what is among members.
-func cut(list []any, members []string) []any {
+// of leaves of a list what matters.
+func (p *Part) of(list []any) []any {
 	kept := []any{}
 	for _, e := range list {
-		if s, ok := e.(string); ok && slices.Contains(members, s) {
+		if s, ok := e.(string); ok && slices.Contains(p.Members, s) {
 			kept = append(kept, e)
 		}
 	}

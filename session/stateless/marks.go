@@ -69,13 +69,13 @@ func (k *Keep) needs() []need {
 	var all []need
 	for _, name := range k.Claims {
 		whole := wholeOf(name)
-		members, only := k.Members[name]
+		part, only := k.Parts[name]
 		if !only {
 			all = append(all, need{whole, whole})
 			continue
 		}
-		for _, part := range partsOf(name, members) {
-			all = append(all, need{part, whole})
+		for _, one := range partsOf(name, part.Members) {
+			all = append(all, need{one, whole})
 		}
 	}
 	return all

@@ -18,7 +18,7 @@ func (w *world) keeping(t *testing.T, k stateless.Keep) *world {
 }
 
 func onlyGroups(members ...string) stateless.Keep {
-	return stateless.Keep{Claims: []string{"groups"}, Members: map[string][]string{"groups": members}}
+	return stateless.Keep{Claims: []string{"groups"}, Parts: map[string]stateless.Part{"groups": {members, 1024}}}
 }
 
 // TestASessionThatIsOlderThanAPolicyLetsNobodyIn: a claim that was left out because nobody

@@ -64,7 +64,9 @@ func (s *Store) replace(e *entry, now time.Time) []string {
 		return nil
 	}
 	e.next = &replacement{values: values, known: rec, issued: now}
-	s.remember(e.name, values, c)
+	next := newEntry(c, e.name, values, false)
+	next.state = e.state
+	s.cache.put(next)
 	return values
 }
 

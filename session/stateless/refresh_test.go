@@ -381,3 +381,60 @@ func TestASignOutIsKnownToItsProcessAlone(t *testing.T) {
 	w.options.Ended = nil
 	w.again(t).groups(t, copied)
 }
+
+// TestWhoWatchesHearsOfEndsAndChecks, also at a store that shares what is remembered: a
+// configuration that has taken the place of another.
+func TestWhoWatchesHearsOfEndsAndChecks(t *testing.T) {
+	w := newWorld(t, func(o *stateless.Options) { o.Ended = new(stateless.Ended) })
+	j := jar{}
+	j.signIn(t, w.Store, storetest.Person("jane"))
+	id, err := w.Identify(j.request())
+	if err != nil || id.Proof == (session.Key{}) {
+		t.Fatalf("got %v and the proof %v", err, id.Proof)
+	}
+	for _, here := range []*world{w, w.again(t)} {
+		if other, err := here.Look(j.request()); err != nil || other.Proof != id.Proof {
+			t.Errorf("got %v, want the same proof everywhere", err)
+		}
+	}
+	heard := 0
+	stop := w.again(t).Watch(func(k session.Key) {
+		if k != id.Proof {
+			t.Errorf("heard of %v", k)
+		}
+		heard++
+	})
+	w.clock.Advance(recheck)
+	w.groups(t, j)
+	if again, err := w.Look(j.request()); heard != 1 || err != nil || again.Proof != id.Proof {
+		t.Errorf("a check was heard of %d times, %v", heard, err)
+	}
+	if err := w.End(httptest.NewRecorder(), j.request()); err != nil || heard < 2 {
+		t.Errorf("the end was heard of %d times, %v", heard-1, err)
+	}
+	stop()
+}
+
+// TestAPageThatStaysOpenIsNoUse, and an older cookie of a session in use is not idle.
+func TestAPageThatStaysOpenIsNoUse(t *testing.T) {
+	w := newWorld(t, func(o *stateless.Options) { o.Renewer = nil })
+	left, used := jar{}, jar{}
+	left.signIn(t, w.Store, storetest.Person("jane"))
+	used.signIn(t, w.Store, storetest.Person("john"))
+	opened := maps.Clone(used)
+	for range 7 {
+		w.clock.Advance(time.Hour)
+		if _, err := w.Look(left.request()); err != nil {
+			t.Fatal(err)
+		}
+		w.groups(t, used)
+		used.refresh(w.Store)
+	}
+	w.clock.Advance(time.Hour)
+	if id, err := w.Look(left.request()); err == nil {
+		t.Errorf("a page that stays open keeps the session of %s alive", id.Subject)
+	}
+	if _, err := w.Look(opened.request()); err != nil {
+		t.Errorf("a stream that began with an older cookie: %v", err)
+	}
+}

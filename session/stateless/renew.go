@@ -103,8 +103,9 @@ func (s *Store) renewOnce(ctx context.Context, e *entry) (err error) {
 	}
 	kept, marks := s.keep.record(fresh, before.marks)
 	kept.Created, kept.Ends, kept.Checked = old.Created, old.Ends, s.now()
-	kept.Identity.Until = old.Ends
+	kept.Identity.Until, kept.Identity.Proof = old.Ends, old.Identity.Proof
 	e.known.Store(&known{kept, marks})
+	s.ended.watchers.Tell(kept.Identity.Proof)
 	return nil
 }
 

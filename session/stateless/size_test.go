@@ -35,7 +35,7 @@ func TestSizes(t *testing.T) {
 	for i := range named {
 		named[i] = fmt.Sprintf("organisation/team-%03d", i)
 	}
-	keep := stateless.Keep{Claims: []string{"email", "groups"}, Members: map[string][]string{"groups": named}}
+	keep := stateless.Keep{Claims: []string{"email", "groups"}, Parts: map[string]stateless.Part{"groups": {named, 1024}}}
 	t.Log("groups  all claims kept     what policies ask for kept")
 	for _, n := range []int{5, 50, 300} {
 		var bytes, cookies [2]int
@@ -146,8 +146,9 @@ func TestOnlyWhatIsUsedIsKept(t *testing.T) {
 	w := newWorld(t, func(o *stateless.Options) {
 		o.Keep = stateless.Keep{
 			Claims: []string{"email", "groups", "roles", "team", "few", "whole"},
-			Members: map[string][]string{
-				"groups": {"teams/kde-developers", "teams/admins"}, "roles": {"a"}, "team": {"x"}, "few": {"y"}, "none": {"y"},
+			Parts: map[string]stateless.Part{
+				"groups": {[]string{"teams/kde-developers", "teams/admins"}, 1024}, "roles": {[]string{"a"}, 1024}, "team": {[]string{"x"}, 1},
+				"few": {[]string{"y"}, 1}, "none": {[]string{"y"}, 1},
 			},
 		}
 	})

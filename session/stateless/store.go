@@ -158,7 +158,7 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	if name != s.names.Session {
 		return own, fmt.Errorf("stateless sessions: expected the session name %q, got %q", s.names.Session, name)
 	}
-	e, err := s.find(r)
+	e, err := s.find(r, true)
 	if err != nil {
 		own.Values[dataKey{}] = &data{absent: err}
 		if unavailable := (*session.Unavailable)(nil); !errors.As(err, &unavailable) {
@@ -237,8 +237,8 @@ func (s *Store) Start(w http.ResponseWriter, r *http.Request, rec *session.Recor
 	if s.renewer == nil {
 		c.record.AccessToken, c.record.AccessExpiry = "", time.Time{}
 	}
-	c.record.Identity.Until = rec.Ends
 	rand.Read(c.id[:]) // never fails: crypto/rand ends the program instead
+	c.record.Identity.Until, c.record.Identity.Proof = rec.Ends, c.key()
 	own.Options.MaxAge = 0
 	before, _ := own.Values[dataKey{}].(*data)
 	own.Values[dataKey{}] = &data{content: c, fresh: true}
@@ -298,6 +298,7 @@ func (s *Store) end(c *content) {
 		until = ends
 	}
 	s.ended.add(c.id, now, until)
+	s.ended.watchers.Tell(c.key())
 }
 
 // endCarried ends the sessions of all cookies that the request carries.

@@ -125,7 +125,9 @@ type TLS struct {
 // Session says how the sessions of people with a browser are kept.
 type Session struct {
 	// Store is where sessions are kept: "file", the default, an embedded database
-	// in StateDir; or "redis", which several claimproxies share.
+	// in StateDir; "redis", which several claimproxies share; or "cookie", in the
+	// browsers alone, which cannot be ended from elsewhere and end with their access
+	// token.
 	Store SessionStore `yaml:"store"`
 	// Redis is where "redis" keeps them.
 	Redis *Redis `yaml:"redis"`
@@ -171,9 +173,13 @@ const (
 	StoreFile SessionStore = "file"
 	// StoreRedis keeps sessions in a Redis.
 	StoreRedis SessionStore = "redis"
+	// StoreCookie keeps sessions in the cookies of browsers and nowhere else.
+	StoreCookie SessionStore = "cookie"
 )
 
-func (SessionStore) words() []string { return []string{string(StoreFile), string(StoreRedis)} }
+func (SessionStore) words() []string {
+	return []string{string(StoreFile), string(StoreRedis), string(StoreCookie)}
+}
 
 // SameSite is the attribute of that name of a cookie.
 type SameSite string

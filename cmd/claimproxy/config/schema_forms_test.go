@@ -92,12 +92,15 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 		}}
 	},
 	reflect.TypeFor[Session](): func(s *jsonschema.Schema) {
+		with := func(store SessionStore, then *jsonschema.Schema) *jsonschema.Schema {
+			used := &jsonschema.Schema{Required: []string{"store"}, Properties: jsonschema.NewProperties()}
+			used.Properties.Set("store", &jsonschema.Schema{Const: string(store)})
+			return &jsonschema.Schema{If: used, Then: then}
+		}
 		// Who names another store may write down a part of this for later.
-		used := &jsonschema.Schema{Required: []string{"store"}, Properties: jsonschema.NewProperties()}
-		used.Properties.Set("store", &jsonschema.Schema{Const: string(StoreRedis)})
 		whole := &jsonschema.Schema{Required: []string{"secrets", "redis"}, Properties: jsonschema.NewProperties()}
 		whole.Properties.Set("redis", wholeRedis())
-		s.If, s.Then = used, whole
+		s.AllOf = []*jsonschema.Schema{with(StoreRedis, whole), with(StoreCookie, &jsonschema.Schema{Required: []string{"secrets"}})}
 	},
 	reflect.TypeFor[Test](): func(s *jsonschema.Schema) {
 		s.Not = &jsonschema.Schema{Required: []string{"as", "claims"}}

@@ -29,6 +29,8 @@ var beyondSchema = map[string]string{
 	"132-discovery-without-a-client":              "it does not know which clients there are",
 	"101-nobody-may-ask":                          "it does not compare what stands in different mappings",
 	"99-comparisons-that-never-hold":              "it reads no conditions, and does not know which providers there are",
+	"133-cookie-store-on-other-hosts":             "it compares no hosts",
+	"134-cookie-store-with-a-long-name":           "the length depends on the store",
 }
 
 // Whatever is wrong with the shape of a file is underlined while it is being written.

@@ -23,6 +23,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 	for i := range c.Policies {
 		l.validateProviderNames(c, &c.Policies[i].Providers)
 	}
+	l.validateStateless(c)
 	l.validateRoutes(c, root)
 	l.validateDiscovery(c)
 	if l.whole {

@@ -39,6 +39,11 @@ const (
 	// maxUpstreamHeader bounds the header of an upstream's answer.
 	maxUpstreamHeader = 1 << 20
 	copyBuffer        = 32 << 10
+	// flushWithin is how long the beginning of an answer may wait for more of it, where
+	// the upstream has said how long it will be. A small answer so goes out in one
+	// piece. One without a length, as streams are, is never held back: ReverseProxy
+	// sees to that.
+	flushWithin = time.Millisecond
 )
 
 // CheckUpstream reports what is wrong with an upstream's URL.
@@ -71,7 +76,7 @@ func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(pr, u.URL) },
 		Transport:      f.connection,
-		FlushInterval:  -1, // nothing is held back, known length or not
+		FlushInterval:  flushWithin,
 		BufferPool:     buffers,
 		ModifyResponse: p.modifyResponse,
 		ErrorHandler:   p.forwardFailed,

@@ -43,7 +43,7 @@ the audit file again, for when it was renamed.`,
 		}
 		seen := newSnapshot()
 		c, report := load(*path, seen.env())
-		log := newLogger(stderr)
+		log, lines := newLogger(stderr)
 		takeStandardLog(log)
 		switch {
 		case c == nil:
@@ -58,7 +58,7 @@ the audit file again, for when it was renamed.`,
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal finds nobody listening, and kills
-		p := &process{watch: watch{log: log}, ready: func() {}}
+		p := &process{watch: watch{log: log, lines: lines}, ready: func() {}}
 		if err := p.open(c.config, auditTo(*auditFile, c.config.Audit, stdout, log)); err != nil {
 			p.close()
 			return err
@@ -71,12 +71,14 @@ the audit file again, for when it was renamed.`,
 	return cmd
 }
 
-// newLogger writes JSON, or text where a person is watching.
-func newLogger(w io.Writer) *slog.Logger {
+// newLogger writes JSON, or text where a person is watching. To lines, nil for text,
+// further lines of JSON may be written, each in one piece.
+func newLogger(w io.Writer) (log *slog.Logger, lines io.Writer) {
 	if onTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, nil))
+		return slog.New(slog.NewTextHandler(w, nil)), nil
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	lines = &oneByOne{to: w}
+	return slog.New(slog.NewJSONHandler(lines, nil)), lines
 }
 
 func onTerminal(w io.Writer) bool {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"time"
@@ -20,6 +19,7 @@ const auditPatience = 5 * time.Second
 // metrics. It outlives configurations; each has an observer of its own.
 type watch struct {
 	log     *slog.Logger
+	lines   io.Writer        // where log goes as JSON; nil: it does not, or that is not known
 	audit   *audit.Log       // nil: decisions are not written down
 	metrics *metrics.Metrics // nil: nobody could read them
 }
@@ -64,26 +64,6 @@ func (w *watch) observer(c *compiled) func(proxy.Event) {
 			observe(e)
 		}
 	}
-}
-
-// writeLog writes one line for each request.
-func (w *watch) writeLog(e proxy.Event) {
-	ctx := context.Background()
-	if !w.log.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("request_id", e.RequestID), slog.String("route", e.Route), slog.String("host", e.Host),
-		slog.String("method", e.Method), slog.String("path", e.Path), slog.String("client_ip", e.ClientIP),
-		slog.String("decision", e.Decision), slog.String("reason", string(e.Reason)), slog.String("policy", e.Policy),
-		slog.String("auth", e.Auth), slog.String("provider", e.Provider), slog.String("sub", e.Subject),
-		slog.Int("status", e.Status), slog.String("upstream", e.Upstream),
-		slog.Float64("duration_ms", float64(e.Duration)/float64(time.Millisecond)),
-	}
-	if e.Shadow != "" {
-		attrs = append(attrs, slog.String("shadow", e.Shadow), slog.String("shadow_policy", e.ShadowPolicy), slog.Bool("shadow_differs", e.ShadowDiffers))
-	}
-	w.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
 }
 
 // reloaded tells how loading the configuration went.

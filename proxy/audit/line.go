@@ -21,6 +21,16 @@ func appendLine(b []byte, e *proxy.Event) []byte {
 	b = append(b, `{"time":"`...)
 	b = e.Time.UTC().AppendFormat(b, timeFormat)
 	b = append(b, '"')
+	b = AppendMembers(b, e)
+	b = appendText(b, "shadow", e.Shadow)
+	b = appendText(b, "shadow_policy", e.ShadowPolicy)
+	return append(b, '}', '\n')
+}
+
+// AppendMembers appends what an event says about its request, apart from its time and
+// from shadows, as members of a JSON object, each with a comma before it. The log has
+// the same ones as the audit log.
+func AppendMembers(b []byte, e *proxy.Event) []byte {
 	b = appendText(b, "request_id", e.RequestID)
 	b = appendText(b, "route", e.Route)
 	b = appendText(b, "host", e.Host)
@@ -37,11 +47,13 @@ func appendLine(b []byte, e *proxy.Event) []byte {
 	b = strconv.AppendInt(b, int64(e.Status), 10)
 	b = appendText(b, "upstream", e.Upstream)
 	b = append(b, `,"duration_ms":`...)
-	b = strconv.AppendFloat(b, float64(e.Duration)/float64(time.Millisecond), 'f', 3, 64)
-	b = appendText(b, "shadow", e.Shadow)
-	b = appendText(b, "shadow_policy", e.ShadowPolicy)
-	return append(b, '}', '\n')
+	return strconv.AppendFloat(b, float64(e.Duration)/float64(time.Millisecond), 'f', 3, 64)
 }
+
+// AppendText appends a member of a JSON object whose value is a text, with a comma
+// before it. The key stands as it is; what of the value cannot be seen is escaped, and
+// what is very long is cut.
+func AppendText(b []byte, key, value string) []byte { return appendText(b, key, value) }
 
 // appendText appends a comma, a key and a string.
 func appendText(b []byte, key, value string) []byte {

@@ -97,6 +97,11 @@ func (x *exchange) setRequestID() { x.Header()["X-Request-Id"] = []string{x.id} 
 // end reports what happened, once for each request.
 func (p *Proxy) end(x *exchange) {
 	r, status := x.request, x.status
+	if !x.finished && status >= 200 {
+		// An answer broke off. What came of it is sent before the connection breaks,
+		// so that the client sees a broken answer rather than none.
+		_ = http.NewResponseController(x.ResponseWriter).Flush()
+	}
 	if status == 0 {
 		switch {
 		case r.Context().Err() != nil, x.bodyFailed.Load():

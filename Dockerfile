@@ -32,5 +32,8 @@ ENV STATE_DIRECTORY=/var/lib/claimproxy
 VOLUME /var/lib/claimproxy
 USER 65532:65532
 EXPOSE 8080
+# Asks the admin listener, where the configuration has one.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10s \
+    CMD ["/claimproxy", "healthcheck", "--config", "/etc/claimproxy/claimproxy.yaml"]
 ENTRYPOINT ["/claimproxy"]
 CMD ["serve", "--config", "/etc/claimproxy/claimproxy.yaml"]

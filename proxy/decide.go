@@ -84,6 +84,18 @@ type Question struct {
 // Decide says whether a request may pass. It is the only function that says yes;
 // whatever asks about requests, asks here.
 func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
+	v := p.decide(ctx, q)
+	if v.Outcome != Allow || p.mayAllow == nil {
+		return v
+	}
+	if err := p.mayAllow(); err != nil {
+		v.Outcome, v.Reason, v.Cause = Unavailable, Reason(session.ReasonStoreUnavailable), err
+		v.Sentence = "Who is let in is written down here, and that is not possible just now. Please try again in a moment."
+	}
+	return v
+}
+
+func (p *Proxy) decide(ctx context.Context, q Question) Verdict {
 	if len(q.Request.Header["Authorization"]) > 1 {
 		return Verdict{
 			Outcome: BadRequest, Reason: Reason(session.ReasonTwoCredentials),

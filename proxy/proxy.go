@@ -69,6 +69,9 @@ type Config struct {
 	// Observe is called once for each request, after its answer. Nil: nobody
 	// observes.
 	Observe func(Event)
+	// MayAllow is asked before anybody is let in: an error, whose cause is for the log,
+	// makes it a "cannot know now". Nil: nothing is in the way.
+	MayAllow func() error
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives what went wrong with upstreams and with knowing callers; nil
@@ -106,6 +109,7 @@ type Proxy struct {
 	again       again
 	bodyIdle    time.Duration // as the constant, but for tests
 	observe     func(Event)
+	mayAllow    func() error
 	now         func() time.Time
 	log         *slog.Logger
 }
@@ -144,6 +148,7 @@ func New(c Config) (_ *Proxy, err error) {
 		bodyIdle:    bodyIdle,
 		again:       again{changes: c.Changes, every: lookEvery, wake: make(chan struct{}, 1)},
 		observe:     c.Observe,
+		mayAllow:    c.MayAllow,
 		now:         c.Now,
 		log:         c.Log,
 	}

@@ -55,5 +55,11 @@ func TestReasonsAreAllThereAre(t *testing.T) {
 			t.Errorf("%q is there twice", r)
 		}
 		seen[r] = true
+		if r.Meaning() == "" {
+			t.Errorf("%q means nothing", r)
+		}
+	}
+	if len(meanings) != len(Reasons) {
+		t.Errorf("%d meanings for %d reasons", len(meanings), len(Reasons))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type admin struct {
 	// desk is that of the configuration that serves.
 	desk        atomic.Pointer[desk]
 	remote      bool // other machines may ask
+	pprof       bool
 	crossOrigin *http.CrossOriginProtection
 }
 
@@ -38,7 +40,7 @@ func listenAdmin(c *config.Admin, metrics http.Handler, log *slog.Logger) (*admi
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", listenError(c.Listen, err))
 	}
-	a := &admin{listener: l, metrics: metrics, remote: c.AllowRemote, crossOrigin: http.NewCrossOriginProtection()}
+	a := &admin{listener: l, metrics: metrics, remote: c.AllowRemote, pprof: c.Pprof, crossOrigin: http.NewCrossOriginProtection()}
 	a.server = &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -74,6 +76,10 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if a.pprof && (r.URL.Path == pprofPath || strings.HasPrefix(r.URL.Path, pprofPath+"/")) {
+		a.serveProfile(w, r)
+		return
+	}
 	switch r.URL.Path {
 	case "/healthz", "/readyz", "/metrics", "/sessions":
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

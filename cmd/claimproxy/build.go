@@ -94,7 +94,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
 		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
-		Connections: &in.connections,
+		Connections: &in.connections, MayAllow: in.watch.mayAllow(cfg),
 	})
 	if err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ func TestTheImageIsTheBinaryAloneAsAnOrdinaryUser(t *testing.T) {
 		"a numeric user that is not 0": `^USER [1-9][0-9]*:[1-9][0-9]*$`,
 		"the binary as entry point":    `^ENTRYPOINT \["/claimproxy"\]$`,
 		"the CA bundle":                `^COPY --from=build /etc/ssl/certs/ca-certificates\.crt `,
+		"a health check":               `^HEALTHCHECK .* CMD \["/claimproxy", "healthcheck", `,
 		"a state directory":            `^COPY --from=build --chown=65532:65532 \S+ /var/lib/claimproxy$`,
 	} {
 		if !has(pattern) {

@@ -92,7 +92,7 @@ have, and one YAML file says who may do what, path by path, in words such as
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
 	root.AddCommand(newServe(stdout, stderr), newCheck(stdout, stderr), newExplain(stdout, stderr), newDemo(stdout, stderr),
-		newSecret(stdout, stderr), newSessions(stdout), newSchema(stdout), newCompletion(stdout), newVersion(stdout))
+		newSecret(stdout, stderr), newSessions(stdout), newHealthcheck(stdout), newAudit(stdout), newSchema(stdout), newCompletion(stdout), newVersion(stdout))
 	completeFiles(root)
 	return root
 }

@@ -59,7 +59,11 @@ the audit file again, for when it was renamed.`,
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal finds nobody listening, and kills
 		p := &process{watch: watch{log: log, lines: lines}, ready: func() {}}
-		if err := p.open(c.config, auditTo(*auditFile, c.config.Audit, stdout, log)); err != nil {
+		to, err := auditTo(*auditFile, c.config.Audit, stdout, log)
+		if err != nil {
+			return err
+		}
+		if err := p.open(c.config, to); err != nil {
 			p.close()
 			return err
 		}

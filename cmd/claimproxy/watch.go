@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -26,18 +27,33 @@ type watch struct {
 
 // auditTo is the configuration of the audit log, nil for none. The option --audit,
 // unless it is empty, goes before the file.
-func auditTo(option string, c *config.Audit, stdout io.Writer, log *slog.Logger) *audit.Config {
+func auditTo(option string, c *config.Audit, stdout io.Writer, log *slog.Logger) (*audit.Config, error) {
 	switch {
 	case option == "-":
-		return &audit.Config{Writer: stdout, Log: log}
+		return &audit.Config{Writer: stdout, Log: log}, nil
 	case option != "":
-		return &audit.Config{File: option, Log: log}
+		return &audit.Config{File: option, Log: log}, nil
 	case c == nil:
-		return nil
+		return nil, nil
 	case c.Stdout:
-		return &audit.Config{Writer: stdout, Log: log}
+		return &audit.Config{Writer: stdout, Log: log}, nil
+	case c.Syslog:
+		w, err := openSyslog("", "")
+		if err != nil {
+			return nil, fmt.Errorf("audit: syslog: %w", err)
+		}
+		return &audit.Config{Writer: w, Log: log}, nil
 	}
-	return &audit.Config{File: c.File, Log: log}
+	return &audit.Config{File: c.File, Log: log}, nil
+}
+
+// mayAllow is what keeps people out while the audit log cannot be written, nil for
+// nothing.
+func (w *watch) mayAllow(c *config.Config) func() error {
+	if w.audit == nil || c.Audit == nil || c.Audit.OnFailure != config.OnFailureRefuse {
+		return nil
+	}
+	return w.audit.Failing
 }
 
 // newMetrics makes the metrics of the process.

@@ -1,6 +1,6 @@
 // Package audit writes down what was decided: one line of JSON for each decision of a
-// route, in a file or on standard output. It observes; nothing that happens here
-// changes what becomes of a request.
+// route, in a file, on standard output or to syslog. It observes; whether a log that
+// loses lines keeps people out is up to whoever asks it for Failing.
 //
 // What it promises:
 //
@@ -70,6 +70,9 @@ type Log struct {
 
 	lost   atomic.Uint64
 	losses losses
+	// failing is why the last line that was put in or written was lost; nil when it was
+	// not.
+	failing atomic.Pointer[error]
 }
 
 // Open opens the file and starts the writer, which Close ends.
@@ -118,6 +121,15 @@ func (l *Log) Observe(e proxy.Event) {
 	l.stir()
 }
 
+// Failing is why lines are being lost, as far as the last one tells, and nil when none
+// is. It does not wait. Lines that are observed have it found out whether that goes on.
+func (l *Log) Failing() error {
+	if why := l.failing.Load(); why != nil {
+		return *why
+	}
+	return nil
+}
+
 // Lost is how many lines were lost since Open.
 func (l *Log) Lost() uint64 { return l.lost.Load() }
 
@@ -160,7 +172,14 @@ func (l *Log) stir() {
 func (l *Log) lose(lines int, why error) {
 	l.lost.Add(uint64(lines))
 	l.losses.add(lines, why)
+	if why == nil {
+		why = errFull
+	}
+	l.failing.Store(&why)
 }
+
+// errFull is why a line is lost that finds no room.
+var errFull = errors.New("audit: lines come faster than they can be written")
 
 // ErrSlow is returned by Close when lines were still waiting at its deadline.
 var ErrSlow = errors.New("audit: lines could not be written in time")

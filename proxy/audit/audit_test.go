@@ -241,3 +241,57 @@ func BenchmarkLine(b *testing.B) {
 		buf = appendLine(buf[:0], &e)
 	}
 }
+
+// TestAFileThatWasRenamedIsOpenedAgainUnderItsName, without anybody telling; one whose
+// name cannot be had goes on where it is.
+func TestAFileThatWasRenamedIsOpenedAgainUnderItsName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "audit.log")
+	var book logbook
+	l := open(t, Config{File: file, Log: book.logger()})
+	wrote := func(n int, files ...string) {
+		t.Helper()
+		l.Observe(decision(n))
+		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			all := map[string]int{}
+			for _, f := range files {
+				if _, err := os.Stat(f); err == nil {
+					for id, times := range ids(t, f) {
+						all[id] += times
+					}
+				}
+			}
+			if all[fmt.Sprint(n)] == 1 {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d is not in %q", n, files)
+			}
+		}
+	}
+	wrote(1, file)
+	if err := os.Rename(file, file+".1"); err != nil {
+		t.Fatal(err)
+	}
+	wrote(2, file)
+	if err := os.Rename(dir, dir+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	wrote(3, filepath.Join(dir+".moved", "audit.log"))
+	wrote(4, filepath.Join(dir+".moved", "audit.log"))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	wrote(5, file)
+	if lost := l.Lost(); lost != 0 {
+		t.Errorf("%d lines were lost", lost)
+	}
+	book.mu.Lock()
+	defer book.mu.Unlock()
+	if n := strings.Count(book.buf.String(), "cannot be opened there"); n != 1 {
+		t.Errorf("told %d times that it cannot be opened:\n%s", n, book.buf.String())
+	}
+}

@@ -229,3 +229,25 @@ func TestAWriterThatBreaksItsPromisesBreaksNothing(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestFailingSaysSoAsLongAsLinesAreLost and not a line longer.
+func TestFailingSaysSoAsLongAsLinesAreLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		l := open(t, Config{Writer: d})
+		if err := l.Failing(); err != nil {
+			t.Errorf("before anything was written: got %v", err)
+		}
+		l.Observe(decision(1))
+		synctest.Wait()
+		if err := l.Failing(); err == nil || err.Error() != "no space left on device" {
+			t.Errorf("on a full disk: got %v", err)
+		}
+		d.room = 1 << 10
+		l.Observe(decision(2))
+		synctest.Wait()
+		if err := l.Failing(); err != nil {
+			t.Errorf("with room again: got %v", err)
+		}
+	})
+}

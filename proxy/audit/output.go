@@ -14,6 +14,20 @@ type output struct {
 	// unfinished is set while the last line was written in part.
 	unfinished bool
 	closed     error // how closing went
+	told       bool  // that the file's name cannot be followed
+}
+
+// renamed says whether the name is not that of the open file any more.
+func (o *output) renamed(name string) bool {
+	if o.file == nil {
+		return false
+	}
+	open, err := o.file.Stat()
+	if err != nil || !open.Mode().IsRegular() {
+		return false // a pipe or a device has its name for good
+	}
+	there, err := os.Stat(name)
+	return err != nil || !os.SameFile(open, there)
 }
 
 // openFile opens a file to append to. O_NONBLOCK makes a named pipe that nobody reads

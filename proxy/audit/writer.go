@@ -22,6 +22,7 @@ func (l *Log) write() {
 		}
 		switch {
 		case lines > 0:
+			l.followName()
 			l.wrote(l.out.write(batch))
 		case closed:
 			l.out.closed = l.out.close()
@@ -40,5 +41,28 @@ func (l *Log) wrote(whole int, err error) {
 	l.mu.Unlock()
 	if lost > 0 {
 		l.lose(lost, err)
+	} else {
+		l.failing.Store(nil)
 	}
+}
+
+// followName opens the file under its name when another one, or none, has that name now:
+// it was renamed to keep it from growing, and nobody told.
+func (l *Log) followName() {
+	if !l.out.renamed(l.file) {
+		return
+	}
+	out, err := openFile(l.file)
+	if err != nil {
+		if !l.out.told {
+			l.losses.log.Error("the audit file is gone from its name and cannot be opened there; the one that was open stays in use", "error", err)
+			l.out.told = true
+		}
+		return
+	}
+	if err := l.out.close(); err != nil {
+		l.losses.log.Error("closing the audit file", "error", err)
+	}
+	l.out = *out
+	l.losses.log.Info("the audit file was opened again: it had been renamed")
 }

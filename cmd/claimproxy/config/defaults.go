@@ -20,6 +20,9 @@ func (l *loader) defaults(c *Config) {
 	if !l.good(&c.Endpoints) {
 		c.Endpoints = "/.auth"
 	}
+	if c.Audit != nil && !l.good(&c.Audit.OnFailure) {
+		c.Audit.OnFailure = OnFailureContinue
+	}
 	if c.Admin != nil && !l.good(&c.Admin.Listen) {
 		c.Admin.Listen = "127.0.0.1:8081"
 	}

@@ -19,25 +19,52 @@ type Admin struct {
 	// read the metrics, which name the routes and policies, see where people are signed
 	// in, and end their sessions. The default is false.
 	AllowRemote bool `yaml:"allow_remote"`
+	// Pprof answers at /debug/pprof/ with profiles of the running program, for "go tool
+	// pprof". They hold names of functions and no data of requests; whoever asks for one
+	// slows the program down meanwhile. The default is false.
+	Pprof bool `yaml:"pprof"`
 }
 
 // Audit is where the audit log is written: one line of JSON for each decision. It is
-// either File or Stdout. The option --audit of serve replaces it.
+// either File, Stdout or Syslog. The option --audit of serve replaces it.
 type Audit struct {
 	// File is a file that lines are appended to. If it is not there claimproxy makes
 	// it, for its own user alone, but no directory for it. SIGUSR1 opens it again,
-	// for when it was renamed.
+	// and so does the next line after it was renamed.
 	File string `yaml:"file,path"`
 	// Stdout writes to standard output, where nothing else is written.
 	Stdout bool `yaml:"stdout"`
+	// Syslog writes to the syslog of this machine: each line is a message of claimproxy,
+	// with facility authpriv and severity info. There is none on Windows.
+	Syslog bool `yaml:"syslog"`
+	// OnFailure is what happens while lines cannot be written, because a disk is full
+	// say: "continue", the default, goes on without them, "refuse" lets nobody in, with
+	// 503. Lost lines are counted and told in either case.
+	OnFailure OnFailure `yaml:"on_failure"`
+}
+
+// OnFailure is what is done while the audit log cannot be written.
+type OnFailure string
+
+// The values of OnFailure.
+const (
+	OnFailureContinue OnFailure = "continue"
+	OnFailureRefuse   OnFailure = "refuse"
+)
+
+func (OnFailure) words() []string {
+	return []string{string(OnFailureContinue), string(OnFailureRefuse)}
 }
 
 func (a *Audit) decode(l *loader, n *yaml.Node, path string) bool {
 	if isText(n) {
 		f := l.fault(n, path, "expected a mapping, got %s", quote(n.Value))
-		if n.Value == "stdout" || n.Value == "-" {
+		switch n.Value {
+		case "stdout", "-":
 			f.hint("write {stdout: true}")
-		} else {
+		case "syslog":
+			f.hint("write {syslog: true}")
+		default:
 			f.hint("write {file: %s} or {stdout: true}", quote(n.Value))
 		}
 		return false
@@ -47,14 +74,16 @@ func (a *Audit) decode(l *loader, n *yaml.Node, path string) bool {
 
 func (l *loader) validateAudit(c *Config) {
 	a := c.Audit
-	if a == nil || !l.good(&c.Audit) || !l.fine(&a.File) || !l.fine(&a.Stdout) {
+	if a == nil || !l.good(&c.Audit) || !l.fine(&a.File) || !l.fine(&a.Stdout) || !l.fine(&a.Syslog) {
 		return
 	}
 	switch at := l.places[&a.File]; {
 	case a.File != "" && a.Stdout:
-		l.bad(&a.Stdout, "expected file or stdout, got both")
-	case a.File == "" && !a.Stdout:
-		l.bad(&c.Audit, "expected file or stdout, got neither").hint("write {file: FILE} or {stdout: true}")
+		l.bad(&a.Stdout, "expected file, stdout or syslog, got two of them")
+	case a.Syslog && (a.File != "" || a.Stdout):
+		l.bad(&a.Syslog, "expected file, stdout or syslog, got two of them")
+	case a.File == "" && !a.Stdout && !a.Syslog:
+		l.bad(&c.Audit, "expected file, stdout or syslog, got none of them").hint("write {file: FILE}, {stdout: true} or {syslog: true}")
 	case a.File != "" && at.node.Value == "-":
 		l.bad(&a.File, `expected the name of a file, got "-"`).hint("write {stdout: true}")
 	}

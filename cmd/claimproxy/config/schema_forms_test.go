@@ -81,9 +81,12 @@ var shortForms = map[reflect.Type]func(*jsonschema.Schema) *jsonschema.Schema{
 // togetherness is which keys of a struct need and exclude each other.
 var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 	reflect.TypeFor[Audit](): func(s *jsonschema.Schema) {
-		stdout := &jsonschema.Schema{Required: []string{"stdout"}, Properties: jsonschema.NewProperties()}
-		stdout.Properties.Set("stdout", &jsonschema.Schema{Const: true})
-		s.OneOf = []*jsonschema.Schema{{Required: []string{"file"}}, stdout}
+		on := func(key string) *jsonschema.Schema {
+			s := &jsonschema.Schema{Required: []string{key}, Properties: jsonschema.NewProperties()}
+			s.Properties.Set(key, &jsonschema.Schema{Const: true})
+			return s
+		}
+		s.OneOf = []*jsonschema.Schema{{Required: []string{"file"}}, on("stdout"), on("syslog")}
 	},
 	reflect.TypeFor[Route](): func(s *jsonschema.Schema) {
 		s.OneOf = []*jsonschema.Schema{{Required: []string{"allow"}}, {Required: []string{"rules"}}}

@@ -23,7 +23,7 @@ var probes = []string{
 	"grafana", "[grafana, {X-Role: name}]", "[none]", "[none, grafana]", "{X-Role: {admins: a, else: b}}", "{X-Role: {else: b}}", "{Host: name}", "{X-Role: ' a'}",
 	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "x-original", "'unix:'", "['unix:', 10.0.0.1]", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
 	"redis://127.0.0.1:6379/1", "[REDISS://a.example.org]", "unix:///run/redis.sock?db=2", "redis://x:y@127.0.0.1",
-	"tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "qfieldcloud", "[qfieldcloud]", "native", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
+	"tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "continue", "qfieldcloud", "[qfieldcloud]", "native", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
 	"[{id: invent, issuer: 'https://invent.example.org', client_id: abc}]", "[{id: invent, issuer: 'https://invent.example.org', client_id: abc, clients: [{client_id: a}]}]", "[{client_id: a}]", "[{id: invent, issuer: 'https://invent.example.org'}]",
 	"{developers: groups contains a, admins: {require: groups contains b, title: x}}", "{telemetry: {url: 'http://127.0.0.1:1'}}", "{telemetry: 'http://127.0.0.1:1'}", "{developer: {groups: [a]}, admin: {}}",
 	"[{path: /grafana/, upstream: telemetry, allow: developers}]", "[{path: /grafana/, upstream: telemetry}]", "[{methods: [GET, POST], allow: developers}]",
@@ -46,7 +46,7 @@ tests: [{request: GET /grafana/, as: developer, expect: allow}]
 `
 
 // instead says which key has to go where another one comes.
-var instead = map[string]string{"rules": "allow", "claims": "as", "stdout": "file"}
+var instead = map[string]string{"rules": "allow", "claims": "as", "stdout": "file", "syslog": "file"}
 
 // Each key gets each probe as its value. What the decoder accepts, the schema accepts:
 // an editor that underlines what is right is soon switched off. And what has the wrong

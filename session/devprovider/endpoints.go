@@ -16,6 +16,9 @@ const (
 	TokenInfo     Endpoint = "token_info"
 	Revocation    Endpoint = "revoke"
 	EndSession    Endpoint = "end_session"
+	Device        Endpoint = "authorize_device"
+	// Verification is the page where the code of a device is typed in.
+	Verification Endpoint = "device"
 	// HandOut is where Options.HandOutTokens gives tokens away.
 	HandOut Endpoint = "hand_out"
 )
@@ -58,6 +61,8 @@ func (p *Provider) endpoints() []endpoint {
 		{TokenInfo, "/oauth/token/info", get, p.serveTokenInfo},
 		{Revocation, "/oauth/revoke", post, p.serveRevoke},
 		{EndSession, "/oauth/end_session", both, p.serveEndSession},
+		{Device, "/oauth/authorize_device", post, p.serveDevice},
+		{Verification, "/oauth/device", both, p.serveVerification},
 		{"style", stylePath, get, serveStyle},
 		{"home", "/", get, p.serveHome},
 	}

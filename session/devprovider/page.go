@@ -32,6 +32,8 @@ type pageContent struct {
 	Scopes []string
 	Hidden map[string]string
 	People []*Person
+	// CodeAction is where the code of a device goes that is asked for.
+	CodeAction string
 }
 
 // pickPage asks who is signing in.

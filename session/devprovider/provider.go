@@ -18,12 +18,13 @@ const maxForm = 64 << 10
 // Provider is an OpenID Provider. All methods may be called at any time, also
 // while it serves.
 type Provider struct {
-	opts   Options
-	prefix string // path of the issuer
-	host   string // host and port of the issuer
-	keys   keyring
-	routes map[string]endpoint
-	grants *grants
+	opts    Options
+	prefix  string // path of the issuer
+	host    string // host and port of the issuer
+	keys    keyring
+	routes  map[string]endpoint
+	grants  *grants
+	devices devices
 
 	mu       sync.Mutex
 	people   []*Person // replaced by SetPerson, never changed

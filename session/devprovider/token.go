@@ -52,6 +52,8 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		tokens, created, err = p.exchange(client, r)
 	case "refresh_token":
 		tokens, created, err = p.refresh(client, r)
+	case deviceGrant:
+		tokens, created, err = p.poll(client, r)
 	case "client_credentials":
 		tokens, created, err = p.clientCredentials(client, r)
 	case "":

@@ -93,6 +93,7 @@ have, and one YAML file says who may do what, path by path, in words such as
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{err, cmd.CommandPath()} })
 	root.AddCommand(newServe(stdout, stderr), newCheck(stdout, stderr), newExplain(stdout, stderr), newDemo(stdout, stderr),
 		newSecret(stdout, stderr), newSessions(stdout), newHealthcheck(stdout), newAudit(stdout), newSchema(stdout), newCompletion(stdout), newVersion(stdout))
+	root.AddCommand(signInCommands(stdout, stderr)...)
 	completeFiles(root)
 	return root
 }

@@ -66,6 +66,7 @@ func TestWithoutAKeyringTheTokensAreInAFileOfOnesOwn(t *testing.T) {
 }
 
 func TestSigningInOnAnotherDevice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var code string
 	done := make(chan error, 1)
@@ -108,6 +109,7 @@ func (b *lockedBuffer) String() string {
 }
 
 func TestADeviceThatNobodyLetsIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.idp.Override(devprovider.Token, func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "application/json")

@@ -127,6 +127,26 @@ func (s *site) write(name, content string) string {
 // writeConfig fills in the configuration and returns the path of the file.
 func (s *site) writeConfig() string {
 	s.t.Helper()
+	return s.write("claimproxy.yaml", s.filledIn())
+}
+
+// put puts a file in place at once, as editors and configuration management do.
+func (s *site) put(name, content string) {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path+"~", []byte(content), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.Rename(path+"~", path); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) filledIn() string {
+	s.t.Helper()
 	tmpl, err := template.New("claimproxy.yaml").Parse(s.config)
 	if err != nil {
 		s.t.Fatal(err)
@@ -135,7 +155,7 @@ func (s *site) writeConfig() string {
 	if err := tmpl.Execute(&buf, s); err != nil {
 		s.t.Fatal(err)
 	}
-	return s.write("claimproxy.yaml", buf.String())
+	return buf.String()
 }
 
 // start runs "claimproxy serve" and waits until it answers. When the test ends

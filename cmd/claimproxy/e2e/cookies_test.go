@@ -1,50 +1,41 @@
 package e2e
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
 
+// TestABadCookieIsNoCookie is every attack on the cookies of a session, against all ways to
+// keep sessions, over the wire: whoever sends one is nobody, and the application hears
+// nothing of it.
 func TestABadCookieIsNoCookie(t *testing.T) {
-	t.Parallel()
-	s := setups[1].site(t)
-	upstream := newRecorder(t)
-	s.Recorder = upstream.url
-	s.start()
-	b := s.browser()
-	b.signIn(s.url+"/recorder/", s.idp, people()["alice"]).wantStatus(t, http.StatusOK)
-	good := s.sessionCookie(b)
-	arrived := upstream.count()
-
-	other := setups[1].site(t)
-	other.Recorder = upstream.url
-	other.start()
-	foreign := other.browser()
-	foreign.signIn(other.url+"/recorder/", other.idp, people()["alice"]).wantStatus(t, http.StatusOK)
-	arrived++
-
-	bad := []struct{ name, value string }{
-		{"empty", ""},
-		{"random text", "garbage"},
-		{"signs that no cookie has", `%00<script>`},
-		{"cut short", good.Value[:len(good.Value)-1]},
-		{"cut in half", good.Value[:len(good.Value)/2]},
-		{"one character longer", good.Value + "A"},
-		{"twice", good.Value + good.Value},
-		{"in capitals", strings.ToUpper(good.Value)},
-		{"eight kilobytes", strings.Repeat("A", 8<<10)},
-		{"sixty kilobytes", strings.Repeat("A", 60<<10)},
-		{"of another installation", other.sessionCookie(foreign).Value},
-	}
-	for i := range good.Value {
-		bad = append(bad, struct{ name, value string }{
-			"changed at one place", good.Value[:i] + turn(good.Value[i]) + good.Value[i+1:],
-		})
-	}
-	for _, tc := range bad {
-		t.Run(tc.name, func(t *testing.T) {
-			header := "Cookie: " + good.Name + "=" + tc.value
+	eachStore(t, func(t *testing.T, k keeping) {
+		p := setups[1].shared(t)
+		upstream := newRecorder(t)
+		signIn := func() (*site, map[string]string) {
+			s := newSite(t, p)
+			s.Recorder = upstream.url
+			s.Session = k.in(t, s, "")
+			s.start()
+			b := s.browser()
+			b.signIn(s.url+"/recorder/", p, crowd(t, p)).wantStatus(t, http.StatusOK)
+			return s, s.sessionCookies(b)
+		}
+		s, good := signIn()
+		_, foreign := signIn()
+		if k.name == "cookie" && len(good) < 2 {
+			t.Fatalf("the session takes %d cookie, so that parts are not tested", len(good))
+		}
+		arrived := upstream.count()
+		for _, attack := range cookieAttacks(good, foreign) {
+			header := "Cookie: " + attack.header
 			a := get(t, s.url+"/recorder/", header)
 			a.wantProblem(t, http.StatusUnauthorized, "no-credentials", "session-expired", "session-ended")
 			a.wantChallenge(t, "")
@@ -54,18 +45,103 @@ func TestABadCookieIsNoCookie(t *testing.T) {
 			if a := get(t, s.url+"/.auth/me", header); a.status != http.StatusUnauthorized {
 				t.Errorf("/.auth/me: got status %d, want 401", a.status)
 			}
-			arrived++
-		})
+			if arrived++; t.Failed() {
+				t.Fatalf("that was: %s", attack.name)
+			}
+		}
+		if got := upstream.count(); got != arrived {
+			t.Errorf("the upstream got %d requests, want %d: the public ones alone", got, arrived)
+		}
+		// A neighbouring host can plant a cookie of the same name, and its browser sends it
+		// before or after the good one: that one wins.
+		for _, attack := range cookieAttacks(good, foreign) {
+			for _, header := range []string{attack.header + "; " + cookieHeader(good), cookieHeader(good) + "; " + attack.header} {
+				if get(t, s.url+"/recorder/", "Cookie: "+header).status != http.StatusOK {
+					t.Fatalf("%s: the good cookie is hidden", attack.name)
+				}
+			}
+		}
+		many := strings.Repeat("c=d; ", 1000) + strings.Repeat(s.cookieName()+"=garbage; "+s.cookieName()+".1=garbage; ", 500)
+		get(t, s.url+"/recorder/", "Cookie: "+many+cookieHeader(good)).wantStatus(t, http.StatusOK)
+		get(t, s.url+"/recorder/", "Cookie: "+many).wantProblem(t, http.StatusUnauthorized, "no-credentials")
+		if status := megabyte(t, s); status != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("a megabyte of cookie: got status %d, want 431", status)
+		}
+	})
+}
+
+func (s *site) cookieName() string { return "claimproxy" } // no prefix on loopback
+
+func cookieHeader(jar map[string]string) string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(jar)) {
+		pairs = append(pairs, name+"="+jar[name])
 	}
-	if got := upstream.count(); got != arrived {
-		t.Errorf("the upstream got %d requests, want %d: the public ones alone", got, arrived)
+	return strings.Join(pairs, "; ")
+}
+
+// cookieAttack is a Cookie header that looks much like a good one.
+type cookieAttack struct{ name, header string }
+
+// cookieAttacks are made of the cookies of a session, and of one of another installation.
+func cookieAttacks(good, foreign map[string]string) []cookieAttack {
+	var all []cookieAttack
+	for name, value := range good {
+		with := func(what, bad string) {
+			jar := maps.Clone(good)
+			jar[name] = bad
+			all = append(all, cookieAttack{name + " " + what, cookieHeader(jar)})
+		}
+		with("is empty", "")
+		with("is random text", "garbage")
+		with("has signs that no cookie has", `%00<script>`)
+		with("is cut short", value[:len(value)-1])
+		with("is cut in half", value[:len(value)/2])
+		with("lacks its beginning", value[1:])
+		with("is one character longer", value+"A")
+		with("is there twice in one", value+value)
+		with("is in capitals", strings.ToUpper(value))
+		with("has eight kilobytes", strings.Repeat("A", 8<<10))
+		with("has thirty kilobytes", strings.Repeat("A", 30<<10))
+		for i := 0; i < len(value); i += max(1, len(value)/70) {
+			with(fmt.Sprint("is changed at ", i), value[:i]+turn(value[i])+value[i+1:])
+		}
+		missing := maps.Clone(good)
+		delete(missing, name)
+		all = append(all, cookieAttack{name + " is missing", cookieHeader(missing)})
+		if other, ok := foreign[name]; ok {
+			with("is of another installation", other)
+		}
+		for other := range good {
+			if other != name {
+				with("is "+other, good[other])
+			}
+		}
 	}
-	// Between two of the same name the good one is found, whatever the order:
-	// anybody on a neighbouring host can plant one.
-	for _, pair := range []string{good.Name + "=garbage; " + good.Name + "=" + good.Value, good.Name + "=" + good.Value + "; " + good.Name + "=garbage"} {
-		get(t, s.url+"/recorder/", "Cookie: "+pair).wantStatus(t, http.StatusOK)
+	return append(all, cookieAttack{"all are of another installation", cookieHeader(foreign)})
+}
+
+// megabyte sends a header that is larger than any server takes, and returns the status.
+func megabyte(t testing.TB, s *site) int {
+	t.Helper()
+	c, err := net.Dial("tcp", s.Listen)
+	if err != nil {
+		t.Fatal(err)
 	}
-	b.visit(s.url+"/recorder/").wantStatus(t, http.StatusOK)
+	defer c.Close()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		// The answer comes before all is sent.
+		_, _ = io.WriteString(c, "GET /recorder/ HTTP/1.1\r\nHost: "+strings.TrimPrefix(s.url, "http://")+"\r\nCookie: "+s.cookieName()+"="+strings.Repeat("A", 1<<20)+"\r\n\r\n")
+	}()
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	c.Close()
+	<-sent
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode
 }
 
 // turn returns another character of the base64url alphabet, one whose six bits

@@ -68,21 +68,6 @@ func newChanging(t *testing.T) *changing {
 	return c
 }
 
-// put puts a file in place at once, as editors and configuration management do.
-func (c *changing) put(name, content string) {
-	c.t.Helper()
-	path := filepath.Join(c.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		c.t.Fatal(err)
-	}
-	if err := os.WriteFile(path+"~", []byte(content), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
-	if err := os.Rename(path+"~", path); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
 // replaced is the configuration with a text in place of another one.
 func (c *changing) replaced(old, new string) string {
 	c.t.Helper()

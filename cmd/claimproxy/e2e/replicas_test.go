@@ -78,7 +78,7 @@ func (r *redisProcess) stop(t testing.TB) {
 type replicas struct {
 	*site // the address, and the first of them
 	all   [2]*site
-	redis *redisProcess
+	redis *redisProcess // nil: they share a secret and nothing else
 	// only is the one that gets all requests; with another number they take turns.
 	only atomic.Int64
 	turn atomic.Int64
@@ -86,27 +86,55 @@ type replicas struct {
 
 const takeTurns = -1
 
-// newReplicas starts two claimproxies in front of a provider, with further keys of
-// session.
+// newReplicas starts two claimproxies in front of a provider that share a Redis, with
+// further keys of session.
 func newReplicas(t testing.TB, p *idp, session string) *replicas {
 	t.Helper()
-	first := newSite(t, p)
-	second := newSite(t, p)
-	r := &replicas{site: first, all: [2]*site{first, second}, redis: newRedis(t, first)}
-	front := first.Listen
-	first.Recorder = newRecorder(t).url
-	second.Recorder, second.url = first.Recorder, first.url
-	first.Listen = loopback(freePort(t))
+	return newReplicasWith(t, p, func(all [2]*site) *redisProcess {
+		redis := newRedis(t, all[0])
+		for _, s := range all {
+			s.Session = redis.session(s, session)
+		}
+		return redis
+	})
+}
+
+// session is what a site says below session: that keeps sessions in this Redis, with
+// further keys.
+func (r *redisProcess) session(s *site, more string) string {
+	s.write("redis-password", redisPassword)
+	s.leaks.add(redisPassword)
+	return fmt.Sprintf(`{store: redis, secrets: [{file: session-secret}], redis: {url: "redis://%s/0", username: claimproxy, password: {file: redis-password}}%s}`, r.addr, more)
+}
+
+// freshSecret is a secret as "claimproxy secret" prints one.
+func freshSecret(t testing.TB, all ...*site) string {
+	t.Helper()
 	secret, err := exec.Command(binary(t), "secret").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range r.all {
-		s.write("redis-password", redisPassword)
-		s.write("session-secret", string(secret))
-		s.leaks.add(redisPassword, strings.TrimSpace(string(secret)))
-		s.Session = fmt.Sprintf(`{store: redis, secrets: [{file: session-secret}], redis: {url: "redis://%s/0", username: claimproxy, password: {file: redis-password}}%s}`, r.redis.addr, session)
+	for _, s := range all {
+		s.leaks.add(strings.TrimSpace(string(secret)))
 	}
+	return string(secret)
+}
+
+// newReplicasWith starts two claimproxies that have a secret in common. keep says where
+// each keeps its sessions.
+func newReplicasWith(t testing.TB, p *idp, keep func(all [2]*site) *redisProcess) *replicas {
+	t.Helper()
+	first, second := newSite(t, p), newSite(t, p)
+	r := &replicas{site: first, all: [2]*site{first, second}}
+	front := first.Listen
+	first.Recorder = newRecorder(t).url
+	second.Recorder, second.url = first.Recorder, first.url
+	first.Listen = loopback(freePort(t))
+	secret := freshSecret(t, first, second)
+	for _, s := range r.all {
+		s.write("session-secret", secret)
+	}
+	r.redis = keep(r.all)
 
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {

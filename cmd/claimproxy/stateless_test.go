@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +20,7 @@ import (
 func inCookies(t *testing.T) string {
 	t.Helper()
 	_, secret, _ := command(t, "secret")
-	return "session: {store: cookie, secrets: [" + strings.TrimSpace(secret) + "]}\n"
+	return "session: {store: cookie, idle: 8h, secrets: [" + strings.TrimSpace(secret) + "]}\n"
 }
 
 // TestSessionsInCookiesAlone: they take no state directory, and what cannot be done with
@@ -127,4 +129,63 @@ policies:
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
+}
+
+// TestAPolicyThatAsksForSomethingNew does not take what a session has left out for what a
+// person does not have: they sign in again, and are asked nothing.
+func TestAPolicyThatAsksForSomethingNew(t *testing.T) {
+	r := start(t, echo, inCookies(t), "  - {path: /, upstream: app, allow: developers}")
+	b := r.browser("ada")
+	r.edit("developers: groups contains teams/a", "developers: groups contains teams/a and suspended is missing")
+	r.told(1, loadedAgain)
+	if status := r.program(b); status != http.StatusUnauthorized {
+		t.Errorf("a session that is older than the policy: got %d", status)
+	}
+	if status, body := get(t, b); status != http.StatusOK {
+		t.Errorf("the next page: got %d %s", status, body)
+	}
+	if status := r.program(b); status != http.StatusOK {
+		t.Errorf("afterwards: got %d", status)
+	}
+	r.edit(" and suspended is missing", "")
+	r.told(2, loadedAgain)
+	if status := r.program(b); status != http.StatusOK {
+		t.Errorf("a policy that asks for less: got %d", status)
+	}
+	r.stop()
+}
+
+// TestASignOutOutlivesAConfiguration: a copied cookie does not come back to life with
+// another one.
+func TestASignOutOutlivesAConfiguration(t *testing.T) {
+	r := start(t, echo, inCookies(t), signedIn)
+	b := r.browser("ada")
+	here, err := url.Parse("http://localhost/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief := *b
+	if thief.Jar, err = cookiejar.New(nil); err != nil {
+		t.Fatal(err)
+	}
+	thief.Jar.SetCookies(here, b.Jar.Cookies(here))
+	if status := r.program(&thief); status != http.StatusOK {
+		t.Fatalf("the copied cookie: got %d", status)
+	}
+	res, err := b.Post("http://localhost/.auth/sign-out", "application/x-www-form-urlencoded", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	for i, change := range [][2]string{{"teams/a", "teams/b"}, {"idle: 8h", "idle: 7h"}} {
+		if status := r.program(&thief); status != http.StatusUnauthorized {
+			t.Errorf("after the sign-out: got %d", status)
+		}
+		r.edit(change[0], change[1])
+		r.told(i+1, loadedAgain)
+	}
+	if status := r.program(&thief); status != http.StatusUnauthorized {
+		t.Errorf("with another configuration: got %d", status)
+	}
+	r.stop()
 }

@@ -10,7 +10,8 @@ const (
 	Deny Outcome = iota
 	// Allow: the caller may.
 	Allow
-	// SignIn: nobody is known, and somebody might be allowed.
+	// SignIn: nobody is known, and somebody might be allowed; or the caller is known, and
+	// would be allowed after signing in in another way.
 	SignIn
 )
 
@@ -43,6 +44,9 @@ const (
 	// ReasonScope denies: nothing but scopes of the token was lacking, which RFC
 	// 6750 section 3.1 calls insufficient_scope.
 	ReasonScope Reason = "scope"
+	// ReasonStepUp asks to sign in once more: nothing was lacking but that the person
+	// signed in with other means, or not so long ago (RFC 9470).
+	ReasonStepUp Reason = "step-up"
 	// ReasonNoCredentials asks to sign in: nobody is known.
 	ReasonNoCredentials Reason = "no-credentials"
 )
@@ -86,6 +90,11 @@ type Decision struct {
 	// Needs says, for a denial, what was missing, as far as the policy's Explain
 	// lets it.
 	Needs []Need
+	// Scopes are those with which the token would do, when Reason is scope. They may be
+	// empty.
+	Scopes []string
+	// StepUp is what signing in once more has to bring, when Reason is step-up.
+	StepUp *StepUp
 	// Shadow is what the rule's shadow would have decided; nil without one.
 	Shadow *Shadow
 	// Err is set when the condition could not be evaluated. That is a fault of
@@ -155,6 +164,11 @@ func (r *Rule) decide(c *Caller) Decision {
 	default:
 		who := *c // only here does the caller leave the stack
 		d.Reason, d.Needs = r.tree.explain(&who)
+		if d.Reason == ReasonScope {
+			d.Scopes = r.tree.lacking(&who)
+		} else if d.StepUp = r.tree.stepUp(&who); d.StepUp != nil {
+			d.Outcome, d.Reason = SignIn, ReasonStepUp
+		}
 	}
 	return d
 }

@@ -52,7 +52,7 @@ func TestDecisions(t *testing.T) {
 			Decision{Outcome: Allow, Reason: ReasonPolicy, Policy: "client_id is ci and scope contains write"}},
 		{"the reason is scope when only that was lacking", "client_id is ci and scope contains write", program(`{"client_id": "ci", "scope": "read"}`),
 			Decision{Outcome: Deny, Reason: ReasonScope, Policy: "client_id is ci and scope contains write",
-				Needs: []Need{{Text: "scope contains write", Have: "scope: read", Claim: "scope"}}}},
+				Needs: []Need{{Text: "scope contains write", Have: "scope: read", Claim: "scope"}}, Scopes: []string{"write"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -167,11 +167,11 @@ func TestPromises(t *testing.T) {
 			{"two", `{"uid": 2}`, Allow},
 			{"an exponent beyond all bounds", `{"uid": 1e99999999999}`, Deny},
 		}},
-		{"is one of", "acr is one of [silver, gold, 3]", []who{
-			{"a text", `{"acr": "gold"}`, Allow},
-			{"a number", `{"acr": 3}`, Allow},
-			{"another", `{"acr": "bronze"}`, Deny},
-			{"a list of it", `{"acr": ["gold"]}`, Deny},
+		{"is one of", "level is one of [silver, gold, 3]", []who{
+			{"a text", `{"level": "gold"}`, Allow},
+			{"a number", `{"level": 3}`, Allow},
+			{"another", `{"level": "bronze"}`, Deny},
+			{"a list of it", `{"level": ["gold"]}`, Deny},
 		}},
 		{"not contains needs the claim", "not groups contains teams/suspended", []who{
 			{"other groups", `{"groups": ["teams/a"]}`, Allow},

@@ -28,6 +28,7 @@ const (
 	ReasonNoCredentials       Reason = "no-credentials"
 	ReasonSessionExpired      Reason = "session-expired"
 	ReasonSessionEnded        Reason = "session-ended"
+	ReasonStepUp              Reason = "step-up"
 	ReasonTokenInvalid        Reason = "token-invalid"
 	ReasonTokenExpired        Reason = "token-expired"
 	ReasonTokenClient         Reason = "token-client"

@@ -40,6 +40,7 @@ type attempt struct {
 	ReturnTo string    `json:"r"`
 	Silent   bool      `json:"q,omitempty"`
 	Begun    time.Time `json:"t"`
+	demand
 }
 
 // Why there is no attempt for a callback.

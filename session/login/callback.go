@@ -74,6 +74,9 @@ func (h *Handler) finish(ctx context.Context, p *provider.Provider, a attempt, p
 	if err != nil {
 		return nil, notVerified(err)
 	}
+	if !a.metBy(idClaims, h.Now()) {
+		return nil, notEnough(p, a.demand)
+	}
 	layers := []session.Layer{{Source: session.SourceIDToken, Claims: idClaims}}
 	info, err := p.UserInfo(ctx, tokens.Access)
 	switch {

@@ -75,6 +75,9 @@ func providerError(p *provider.Provider, code string) error {
 	case code == "access_denied":
 		return &failure{http.StatusForbidden, reasonNotAllowed, "Signing in was declined",
 			nameAt(p) + " says that access was declined. If that was not you, ask whoever runs it.", cause}
+	case code == "unmet_authentication_requirements":
+		return &failure{http.StatusForbidden, session.ReasonStepUp, "This sign-in is not enough",
+			nameAt(p) + " cannot sign you in as strongly as the page that you came from needs.", cause}
 	case wantsThePerson(code):
 		return refuse(session.ReasonNoCredentials, nameAt(p)+" wants you to sign in there first. Please start again.", cause)
 	case code == "server_error", code == "temporarily_unavailable":

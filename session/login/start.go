@@ -18,6 +18,10 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 	if h.elsewhere(w, r, h.link("sign-in", asked...)) {
 		return
 	}
+	if p := h.own(r, demanded(r)); p != nil {
+		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+p.ID, asked...)))
+		return
+	}
 	if p := h.unchecked(r); p != nil {
 		// Whose session could only not be checked is asked nothing, if possible.
 		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+p.ID, asked...)))
@@ -43,13 +47,13 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // asked is what a request for signing in says, as pairs for link: where to go
-// afterwards, made safe, and whether it is to be as somebody else.
+// afterwards, made safe, whether it is to be as somebody else, and in which way.
 func (h *Handler) asked(r *http.Request) []string {
 	pairs := []string{"return_to", h.returnTo(r.URL.Query().Get("return_to"))}
 	if asSomebodyElse(r) {
 		pairs = append(pairs, "prompt", "select_account")
 	}
-	return pairs
+	return append(pairs, demanded(r).pairs()...)
 }
 
 // asSomebodyElse says whether a person asked for another account than the one that
@@ -65,14 +69,18 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Prov
 	if h.elsewhere(w, r, h.link("start/"+p.ID, h.asked(r)...)) {
 		return
 	}
+	d := demanded(r)
+	if h.inVain(w, r, d) {
+		return
+	}
 	a := newAttempt(p.ID, h.returnTo(r.URL.Query().Get("return_to")), h.Now())
-	a.Silent = h.unchecked(r) == p
-	to, err := p.AuthorizationURL(r.Context(), provider.AuthorizationRequest{
+	a.demand, a.Silent = d, d.none() && h.unchecked(r) == p
+	to, err := p.AuthorizationURL(r.Context(), d.of(provider.AuthorizationRequest{
 		State: a.State, Nonce: a.Nonce, Verifier: a.Verifier,
 		// This must not end with the same person at once. Few providers know
 		// prompt=select_account, so they are asked for a login.
 		Again: asSomebodyElse(r), Silent: a.Silent,
-	})
+	}))
 	if err == nil {
 		err = h.remember(w, r, a)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,11 @@ type AuthorizationRequest struct {
 	// Again has the provider ask for a login even of somebody who is signed in
 	// there (OpenID Connect Core section 3.1.2.1, prompt=login).
 	Again bool
+	// ACR are values of acr, separated by blanks, of which the provider is to come up to
+	// one; empty for any. MaxAge is how long ago the person may have signed in there, zero
+	// for as long as they like. Few providers promise to obey: what comes back says.
+	ACR    string
+	MaxAge time.Duration
 	// Silent has the provider answer at once, with an error when it would have to ask
 	// the person anything (prompt=none).
 	Silent bool
@@ -61,6 +67,12 @@ func (p *Provider) AuthorizationURL(ctx context.Context, a AuthorizationRequest)
 		if !ownParams[k] {
 			opts = append(opts, oauth2.SetAuthURLParam(k, v))
 		}
+	}
+	if a.ACR != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("acr_values", a.ACR))
+	}
+	if a.MaxAge > 0 {
+		opts = append(opts, oauth2.SetAuthURLParam("max_age", strconv.FormatInt(int64(a.MaxAge/time.Second), 10)))
 	}
 	switch {
 	case a.Silent:

@@ -22,19 +22,30 @@ const (
 // key is a hash of the provider and the token. The token itself is not kept.
 type key [sha256.Size]byte
 
-// keyOf hashes the id of the provider that was chosen for a token, empty when the
-// token itself says which, and the token. An id has no NUL, so the two cannot
-// shift.
-func keyOf(providerID, token string) key {
+// use is what a token was shown as. The same text is not the same thing as an access
+// token and as an ID token beside one.
+type use byte
+
+const (
+	asAccessToken use = iota
+	asIDToken
+)
+
+// keyOf hashes what a token was shown as, the id of the provider that was chosen for it,
+// empty when the token itself says which, and the token. An id has no NUL, so the parts
+// cannot shift.
+func keyOf(as use, providerID, token string) key {
 	// One piece where that fits the stack: this is on every request's way.
 	var small [512]byte
-	if len(providerID)+1+len(token) <= len(small) {
-		n := copy(small[:], providerID)
+	small[0] = byte(as)
+	if 2+len(providerID)+len(token) <= len(small) {
+		n := 1 + copy(small[1:], providerID)
 		n++ // the NUL
 		n += copy(small[n:], token)
 		return sha256.Sum256(small[:n])
 	}
 	h := sha256.New()
+	h.Write([]byte{byte(as)})
 	io.WriteString(h, providerID)
 	h.Write([]byte{0})
 	for piece := make([]byte, 4<<10); token != ""; {
@@ -47,10 +58,13 @@ func keyOf(providerID, token string) key {
 	return k
 }
 
-// entry is what is known about one token: an identity or a refusal.
+// entry is what is known about one token: an identity, a refusal or, of an ID token
+// beside an access token, whom it names.
 type entry struct {
 	identity *session.Identity
 	refused  *session.Rejected
+	// names is the subject of an ID token.
+	names string
 	// audience is the aud of a token that is good only for a resource published
 	// here; nil when the token is good whatever the request.
 	audience []string

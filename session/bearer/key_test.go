@@ -10,20 +10,23 @@ import (
 // good at one provider used where another is required.
 func TestKeysAreHashesOfProviderAndToken(t *testing.T) {
 	seen := map[key]string{}
+	if keyOf(asAccessToken, "dev", "t") == keyOf(asIDToken, "dev", "t") {
+		t.Error("an ID token beside an access token passes for one")
+	}
 	for _, id := range []string{"", "a", "ab", "abc", "other"} {
 		for _, token := range []string{
-			"", "b", "bc", "c", "token", "token0", strings.Repeat("t", 506), strings.Repeat("t", 507), strings.Repeat("t", 508),
+			"", "b", "bc", "c", "token", "token0", strings.Repeat("t", 505), strings.Repeat("t", 506), strings.Repeat("t", 507), strings.Repeat("t", 508),
 			strings.Repeat("t", 511), strings.Repeat("t", 512), strings.Repeat("t", 513), strings.Repeat("t", 4095),
 			strings.Repeat("t", 4096), strings.Repeat("t", 4097), strings.Repeat("t", 50000),
 		} {
 			what := id + " and " + token
-			if got, want := keyOf(id, token), key(sha256.Sum256([]byte(id+"\x00"+token))); got != want {
+			if got, want := keyOf(asAccessToken, id, token), key(sha256.Sum256([]byte("\x00"+id+"\x00"+token))); got != want {
 				t.Errorf("%.20q, %d bytes: got %x, want %x", id, len(token), got, want)
 			}
-			if other, there := seen[keyOf(id, token)]; there {
+			if other, there := seen[keyOf(asAccessToken, id, token)]; there {
 				t.Errorf("%.40q and %.40q have one key", what, other)
 			}
-			seen[keyOf(id, token)] = what
+			seen[keyOf(asAccessToken, id, token)] = what
 		}
 	}
 }
@@ -33,13 +36,13 @@ func TestKeysAreHashesOfProviderAndToken(t *testing.T) {
 func TestKeyNeedsMemoryOfOneSize(t *testing.T) {
 	for _, n := range []int{64, 500} {
 		token := strings.Repeat("t", n)
-		if allocs := testing.AllocsPerRun(100, func() { keyOf("dev", token) }); allocs != 0 {
+		if allocs := testing.AllocsPerRun(100, func() { keyOf(asAccessToken, "dev", token) }); allocs != 0 {
 			t.Errorf("%d bytes: %v allocations, want none", n, allocs)
 		}
 	}
-	few := testing.AllocsPerRun(100, func() { keyOf("dev", strings.Repeat("t", 600)[:600]) })
+	few := testing.AllocsPerRun(100, func() { keyOf(asAccessToken, "dev", strings.Repeat("t", 600)[:600]) })
 	long := strings.Repeat("t", 60000)
-	if many := testing.AllocsPerRun(100, func() { keyOf("dev", long) }); many > few {
+	if many := testing.AllocsPerRun(100, func() { keyOf(asAccessToken, "dev", long) }); many > few {
 		t.Errorf("%v allocations for a long token, %v for a short one", many, few)
 	}
 }

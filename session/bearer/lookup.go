@@ -1,15 +1,11 @@
 package bearer
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,16 +24,27 @@ const (
 	maxToken = 64 << 10
 )
 
-// lookUpOnce finds out about a token. However many requests bring the same new
-// token at once, the provider is asked once; a waiter whose request ends leaves.
-func (v *Verifier) lookUpOnce(ctx context.Context, only *provider.Provider, key key, token string) (*entry, error) {
+// lookUpToken finds out about an access token that is not in the cache. chosen is its
+// provider where that was said beside the token.
+func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, key key, token string) (*entry, error) {
 	if !plausible(token) {
 		return nil, session.Reject(session.ReasonTokenInvalid, "The access token is not valid.", errors.New("it has characters that no token has, or too many of them"))
 	}
-	p, jwt, err := v.providerOf(only, token)
+	p, jwt, err := v.providerOf(chosen, token)
 	if err != nil {
 		return nil, err
 	}
+	return v.lookUpOnce(ctx, p, key, func(ctx context.Context) (*entry, error) {
+		if jwt != nil {
+			return v.checkJWT(ctx, p, jwt, token)
+		}
+		return v.checkOpaque(ctx, p, token)
+	})
+}
+
+// lookUpOnce finds out about a token by asking. However many requests bring the same new
+// token at once, the provider is asked once; a waiter whose request ends leaves.
+func (v *Verifier) lookUpOnce(ctx context.Context, p *provider.Provider, key key, ask func(context.Context) (*entry, error)) (*entry, error) {
 	// Who comes after Forget does not wait for a lookup that began before it.
 	epoch := v.cache.epoch.Load()
 	flight := string(binary.BigEndian.AppendUint64(key[:], epoch))
@@ -51,7 +58,7 @@ func (v *Verifier) lookUpOnce(ctx context.Context, only *provider.Provider, key 
 		// Before anybody is asked: a token that is revoked while its lookup takes
 		// seconds must not live those longer than cache_max.
 		asked := v.Now()
-		e, err := v.lookUp(ctx, p, jwt, token)
+		e, err := v.lookUp(ctx, p, ask)
 		if err != nil {
 			return nil, err
 		}
@@ -87,48 +94,9 @@ func plausible(token string) bool {
 	return true
 }
 
-// providerOf says which provider a token is from: the only one there is, or the
-// issuer that a JWT names. What an unverified token says only decides whose keys
-// it must fit. jwt is nil for an opaque token.
-func (v *Verifier) providerOf(only *provider.Provider, token string) (p *provider.Provider, jwt *provider.Unverified, err error) {
-	jwt, isJWT := provider.Peek(token)
-	switch {
-	case !isJWT && meantAsJWT(token):
-		return nil, nil, invalid(provider.ErrMalformed)
-	case only != nil:
-		return only, jwt, nil
-	case !isJWT:
-		return nil, nil, session.Reject(session.ReasonTokenProvider, "It cannot be told which provider the access token is from.", nil)
-	}
-	if iss, ok := jwt.Claims.String("iss"); ok {
-		for _, p := range v.Providers {
-			if p.Issuer == iss {
-				return p, jwt, nil
-			}
-		}
-	}
-	return nil, nil, foreignProvider(nil)
-}
-
-// meantAsJWT says whether a text that is no signed JWT for us may be one for its
-// provider, which may be lenient: a member twice, padding, unused bits. Asked about
-// as an opaque token it would pass by the rules for JWTs.
-func meantAsJWT(token string) bool {
-	header, rest, _ := strings.Cut(token, ".")
-	if strings.Count(rest, ".") != 1 {
-		return false
-	}
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(header, "="))
-	return err == nil && json.Valid(b) && bytes.HasPrefix(bytes.TrimSpace(b), []byte("{"))
-}
-
-func foreignProvider(cause error) *session.Rejected {
-	return session.Reject(session.ReasonTokenProvider, "The access token is from a provider that is not accepted here.", cause)
-}
-
 // lookUp finds out about a token: an entry, also for a refusal, or the error
 // that it cannot be known now.
-func (v *Verifier) lookUp(ctx context.Context, p *provider.Provider, jwt *provider.Unverified, token string) (e *entry, err error) {
+func (v *Verifier) lookUp(ctx context.Context, p *provider.Provider, ask func(context.Context) (*entry, error)) (e *entry, err error) {
 	defer func() {
 		// No request's goroutine: nobody else would keep a panic over a strange token
 		// from ending the process.
@@ -144,11 +112,7 @@ func (v *Verifier) lookUp(ctx context.Context, p *provider.Provider, jwt *provid
 	case <-ctx.Done():
 		return nil, cannotCheck(p, fmt.Errorf("%d other tokens are being asked about: %w", maxLookups, ctx.Err()))
 	}
-	if jwt != nil {
-		e, err = v.checkJWT(ctx, p, jwt, token)
-	} else {
-		e, err = v.checkOpaque(ctx, p, token)
-	}
+	e, err = ask(ctx)
 	var rejected *session.Rejected
 	if errors.As(err, &rejected) {
 		v.Log.Debug("token refused", "provider", p.ID, "reason", string(rejected.Reason), "cause", rejected.Cause)

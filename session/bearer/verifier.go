@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -17,6 +18,9 @@ import (
 type Config struct {
 	// Providers are those whose tokens are accepted.
 	Providers []*provider.Provider
+	// ProviderHeader is the header field in which programs name the provider that their
+	// token is from, by its id; empty for none.
+	ProviderHeader string
 	// Needs are the top-level claims that policies and headers use. Where a JWT
 	// lacks one of them that userinfo could give, userinfo is asked for it.
 	Needs []string
@@ -52,6 +56,7 @@ func New(c Config) *Verifier {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	c.ProviderHeader = http.CanonicalHeaderKey(c.ProviderHeader)
 	if c.Resource == nil {
 		c.Resource = func(string) string { return "" }
 	}
@@ -85,24 +90,31 @@ func (v *Verifier) Watch(changed func(session.Key)) (stop func()) { return v.wat
 // Verify says whose token was presented. The error is a *session.Rejected or a
 // *session.Unavailable, or the context's own.
 func (v *Verifier) Verify(ctx context.Context, shown session.Presented) (*session.Identity, error) {
-	// With one provider there is nothing to choose, and with several the token
-	// itself says which: what was found out about it is found again by its hash,
-	// before it is read.
-	var only *provider.Provider
-	id := ""
-	if len(v.Providers) == 1 {
-		only = v.Providers[0]
-		id = only.ID
+	chosen, err := v.chosen(shown)
+	if err != nil {
+		return nil, err
 	}
-	key := keyOf(id, shown.Token)
+	// Where nobody said which provider, the token itself does: what was found out about
+	// it is found again by its hash, before it is read.
+	id := ""
+	if chosen != nil {
+		id = chosen.ID
+	}
+	key := keyOf(asAccessToken, id, shown.Token)
 	e, ok := v.cache.get(key)
 	if !ok {
-		var err error
-		if e, err = v.lookUpOnce(ctx, only, key, shown.Token); err != nil {
+		if e, err = v.lookUpToken(ctx, chosen, key, shown.Token); err != nil {
 			return nil, err
 		}
 	}
-	return v.admit(e, shown)
+	identity, err := v.admit(e, shown)
+	if err == nil {
+		err = v.contradict(ctx, identity, shown)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return identity, nil
 }
 
 // admit answers one request from what is known about its token. What depends on

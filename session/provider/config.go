@@ -18,7 +18,7 @@ type Config struct {
 	// (OpenID Connect Discovery section 4.3).
 	Issuer string
 	// Client is the client that browser logins use. Its tokens are accepted as
-	// bearer tokens too.
+	// bearer tokens too. Without an id nobody signs in at the provider.
 	Client Client
 	// Clients are further clients whose tokens are accepted.
 	Clients []Client
@@ -35,6 +35,9 @@ type Config struct {
 	Roots *x509.CertPool
 	// Overrides replace what discovery says; empty fields do not.
 	Overrides Metadata
+	// Keys is a JWK set that tokens are checked with, in place of the one that discovery
+	// names; nil for that one. CheckKeys has had nothing against it.
+	Keys []byte
 	// Bearer says which tokens of native clients are accepted.
 	Bearer Bearer
 	// Now is the clock; nil means time.Now.
@@ -82,6 +85,10 @@ type Bearer struct {
 	Audiences []string
 	// Opaque says how opaque tokens are checked; empty means OpaqueAuto.
 	Opaque Opaque
+	// IDTokenHeader is the header field in which programs send an ID token beside the
+	// access token; empty for none. It never lets anybody in: it can only speak against
+	// an access token of somebody else.
+	IDTokenHeader string
 	// CacheMax bounds how long the answer about a token is believed, and so how
 	// late a revocation may be seen. It never goes beyond the token's expiry.
 	CacheMax time.Duration

@@ -93,6 +93,15 @@ func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	return usable, nil
 }
 
+// CheckKeys reports why a file of keys cannot be used.
+func CheckKeys(data []byte) error {
+	list, err := parseKeys(data)
+	if err == nil && len(list) == 0 {
+		err = errors.New("it has no public key for signatures")
+	}
+	return err
+}
+
 // keyAge reads Cache-Control (RFC 9111 section 5.2.2).
 func keyAge(h http.Header) time.Duration {
 	age := defaultKeyAge

@@ -62,6 +62,13 @@ func Peek(raw string) (_ *Unverified, ok bool) {
 	return u, true
 }
 
+// Over says whether a JWT says of itself that its time is over, leeway included. Nobody
+// makes up that a token is no good.
+func (p *Provider) Over(u *Unverified) bool {
+	exp, ok, err := numericDate(u.Claims, "exp")
+	return err == nil && ok && !p.Now().Add(-leeway).Before(exp)
+}
+
 // JWT is a verified token: the signature is by a key of the provider, iss is the
 // provider, exp has not passed and nbf has. Nothing else is promised; audience
 // and kind are for the caller.

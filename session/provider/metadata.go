@@ -49,6 +49,7 @@ const (
 // metadataCache keeps the last good metadata, over outages too.
 type metadataCache struct {
 	flight flight
+	fixed  *Metadata // what is configured, of a provider that is never asked; else nil
 
 	mu      sync.Mutex
 	current *Metadata
@@ -63,6 +64,9 @@ type metadataCache struct {
 // request and a failure keeps the old. The error is a *session.Unavailable.
 func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 	m := &p.metadata
+	if m.fixed != nil {
+		return m.fixed, nil
+	}
 	current, attempt := m.state(p.Now())
 	switch {
 	case current != nil && attempt:
@@ -157,14 +161,17 @@ func (p *Provider) readMetadata(doc session.Claims) (*Metadata, error) {
 		md.SigningAlgs = []string{"RS256"}
 	}
 	var faults []error
+	// Where nobody signs in, what signing in needs may be missing, or be anything:
+	// Kubernetes announces a urn.
+	signsIn := p.Client.ID != ""
 	for _, e := range []struct {
 		name     string
 		override string
 		into     *string
 		required bool
 	}{
-		{"authorization_endpoint", p.Overrides.AuthorizationEndpoint, &md.AuthorizationEndpoint, true},
-		{"token_endpoint", p.Overrides.TokenEndpoint, &md.TokenEndpoint, true},
+		{"authorization_endpoint", p.Overrides.AuthorizationEndpoint, &md.AuthorizationEndpoint, signsIn},
+		{"token_endpoint", p.Overrides.TokenEndpoint, &md.TokenEndpoint, signsIn},
 		{"jwks_uri", p.Overrides.JWKSURI, &md.JWKSURI, true},
 		{"userinfo_endpoint", p.Overrides.UserInfoEndpoint, &md.UserInfoEndpoint, false},
 		{"introspection_endpoint", p.Overrides.IntrospectionEndpoint, &md.IntrospectionEndpoint, false},
@@ -175,6 +182,9 @@ func (p *Provider) readMetadata(doc session.Claims) (*Metadata, error) {
 		value, _ := doc.String(e.name)
 		if e.override != "" {
 			value = e.override
+		}
+		if !signsIn && e.name == "authorization_endpoint" && secureURL(p.Issuer, value) != nil {
+			continue
 		}
 		switch {
 		case value == "" && e.required:

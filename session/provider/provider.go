@@ -43,6 +43,19 @@ func New(c Config) *Provider {
 	p := &Provider{Config: c, http: newHTTPClient(c.Roots, c.Transport)}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.keys.p = p
+	if c.Keys != nil {
+		list, err := parseKeys(c.Keys)
+		if err != nil {
+			p.Log.Error("the configured keys cannot be used", "error", err)
+		}
+		p.keys.fixed = &keys{list: list}
+		if c.Client.ID == "" {
+			// Nothing is left to ask for but what the configuration says.
+			if md, err := p.readMetadata(session.Claims{"jwks_uri": p.Issuer}); err == nil {
+				p.metadata.fixed = md
+			}
+		}
+	}
 	return p
 }
 

@@ -120,7 +120,7 @@ func BenchmarkIdentityHeaders(b *testing.B) {
 }
 
 func BenchmarkStrip(b *testing.B) {
-	s := newStripper(&Table{})
+	s := newStripper(&Table{}, nil)
 	h := http.Header{}
 	for _, name := range []string{"Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Cookie", "Dnt", "If-None-Match", "Referer",
 		"Sec-Ch-Ua", "Sec-Ch-Ua-Mobile", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Upgrade-Insecure-Requests", "User-Agent"} {

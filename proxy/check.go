@@ -84,17 +84,17 @@ func (p *Proxy) answerCheck(x *exchange, redirect bool) {
 			}
 			x.Header()[signInHeader] = []string{p.signInURL(x)}
 		}
-		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "", "")}
+		p.challenge(x, &v)
 		p.answer(x, http.StatusUnauthorized, v)
 	case BadCredentials:
-		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "invalid_token", sentenceOf(v))}
+		p.challenge(x, &v)
 		p.answer(x, http.StatusUnauthorized, v)
 	case Unavailable:
 		setRetryAfter(x.Header(), v)
 		p.answer(x, http.StatusServiceUnavailable, v)
 	default:
 		if v.Reason == reasonScope {
-			x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "insufficient_scope", sentenceOf(v))}
+			p.challenge(x, &v)
 		}
 		p.answer(x, http.StatusForbidden, v)
 	}

@@ -104,7 +104,7 @@ func (p *Proxy) decide(ctx context.Context, q Question) Verdict {
 	}
 	rule := q.Route.Rule(q.Method)
 	switch {
-	case rule != nil && (rule.Public() || rule.Nobody()):
+	case rule != nil && (rule.Public() && !q.Route.Identify || rule.Nobody()):
 		// Whoever it is, the answer is the same, so nobody is asked.
 		return p.ruled(rule, &q, nil)
 	case q.Route.PassPreflight && isPreflight(&q) && !q.Route.methods.closed():
@@ -113,13 +113,18 @@ func (p *Proxy) decide(ctx context.Context, q Question) Verdict {
 		return Verdict{Outcome: Deny, Reason: ReasonMethod, Methods: q.Route.methods.allowed}
 	case q.Route.networks.has(q.Client):
 		return asPublic
+	case q.Route.passes(q.Request):
+		if q.Route.demanded {
+			return p.unknown(rule, &q, errNobody)
+		}
+		return asPublic
 	}
 	id, err := p.whoSends(ctx, q)
 	if err != nil {
 		return p.unknown(rule, &q, err)
 	}
 	v := p.ruled(rule, &q, id)
-	p.narrow(&v, q.Route)
+	p.narrow(&v, q.Route, rule)
 	if v.Outcome == Allow && id.Auth == session.AuthBrowser && !ownWebsocket(q) {
 		v.Outcome, v.Reason = Deny, Reason(policy.ReasonNotAllowed)
 		v.Sentence = "A websocket must be opened by a page of this site."

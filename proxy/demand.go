@@ -30,10 +30,11 @@ func (p *Proxy) demanded(name string, route *Entry, host string) *Entry {
 	if own == nil {
 		own = nobodyRoute
 	}
-	e := &Entry{Route: own.Route, methods: own.methods, headers: own.headers}
+	e := &Entry{Route: own.Route, methods: own.methods, headers: own.headers, demanded: true}
 	switch {
 	case route != nil:
 		e.Name, e.SignIn, e.headers = route.Name, route.SignIn, route.headers
+		e.BasicToken, e.PassSchemes = route.BasicToken, route.PassSchemes
 	case host != p.host:
 		// People sign in on one host; to the others they would not come back.
 		e.SignIn &^= Browser

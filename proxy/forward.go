@@ -136,9 +136,12 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 
 	h := out.Header
 	p.stripper.strip(h)
+	if x.route.ForwardToken {
+		p.keepTokenFields(h, pr.In)
+	}
 	delete(h, "Host") // HTTP/2 leaves it there; the one that counts is out.Host
 	p.cookies.Strip(h)
-	if auth := h["Authorization"]; len(auth) == 1 && isBearer(auth[0]) && !x.route.ForwardToken {
+	if x.route.takesOff(pr.In) {
 		delete(h, "Authorization")
 	}
 	if chain := p.chain(pr.In); len(chain) > 0 {

@@ -13,9 +13,13 @@ import (
 // told, as an account there is needed first.
 //
 // The rule's own outcome stays in the decision, so that a shadow is compared with
-// what it stands beside.
-func (p *Proxy) narrow(v *Verdict, e *Entry) {
+// what it stands beside. A public rule lets such a caller in like anybody, and as nobody.
+func (p *Proxy) narrow(v *Verdict, e *Entry, rule *policy.Rule) {
 	if len(e.Providers) == 0 || v.Identity == nil || slices.Contains(e.Providers, v.Identity.Provider) {
+		return
+	}
+	if rule.Public() {
+		v.Identity, v.Caller = nil, policy.Caller{Request: v.Caller.Request, Now: v.Caller.Now}
 		return
 	}
 	v.Outcome, v.Reason = Deny, Reason(policy.ReasonNotAllowed)

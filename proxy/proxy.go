@@ -54,6 +54,10 @@ type Config struct {
 	// where sessions are in the cookies themselves; nil: nothing need be done. It is
 	// called for answers that an upstream gives to people who open a page.
 	Refresh func(h http.Header, r *http.Request)
+	// TokenFields are the names of header fields that native programs send beside an
+	// access token, such as one that names its provider. No upstream gets them, in no
+	// spelling, but that of a route with ForwardToken.
+	TokenFields []string
 	// Forms keeps forms that were sent with a session that was over; nil keeps none.
 	Forms Forms
 	// Cookies are the names of claimproxy's own cookies, which no upstream gets.
@@ -97,6 +101,7 @@ type Proxy struct {
 	sessions    Sessions
 	tokens      Tokens
 	refresh     func(http.Header, *http.Request)
+	tokenFields []string // as http.CanonicalHeaderKey has them
 	forms       Forms
 	cookies     session.CookieNames
 	answers     *answer.Answers
@@ -142,7 +147,7 @@ func New(c Config) (_ *Proxy, err error) {
 		answers:     c.Answers,
 		names:       maps.Clone(c.ProviderNames),
 		values:      valuer{named: make(map[string]bool, len(c.NamedGroups))},
-		stripper:    newStripper(c.Table),
+		stripper:    newStripper(c.Table, c.TokenFields),
 		upstreams:   make(map[*Upstream]*forwarder),
 		connections: c.Connections,
 		bodyIdle:    bodyIdle,
@@ -169,6 +174,12 @@ func New(c Config) (_ *Proxy, err error) {
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
+	}
+	for _, name := range c.TokenFields {
+		if err := CheckHeaderName(name); err != nil {
+			return nil, fmt.Errorf("proxy: %w", err)
+		}
+		p.tokenFields = append(p.tokenFields, http.CanonicalHeaderKey(name))
 	}
 	for _, g := range c.NamedGroups {
 		p.values.named[g] = true

@@ -32,7 +32,7 @@ var Reasons = []Reason{
 	ReasonNoRoute, ReasonMethod, ReasonBadTarget, ReasonBadHost,
 	Reason(policy.ReasonNobody), Reason(policy.ReasonNotAllowed), Reason(policy.ReasonScope),
 
-	Reason(session.ReasonNoCredentials), Reason(session.ReasonSessionExpired), Reason(session.ReasonSessionEnded),
+	Reason(session.ReasonNoCredentials), Reason(session.ReasonSessionExpired), Reason(session.ReasonSessionEnded), Reason(policy.ReasonStepUp),
 	Reason(session.ReasonTokenInvalid), Reason(session.ReasonTokenExpired), Reason(session.ReasonTokenClient),
 	Reason(session.ReasonTokenAudience), Reason(session.ReasonTokenKind), Reason(session.ReasonTokenProvider),
 	Reason(session.ReasonTwoCredentials),

@@ -45,10 +45,10 @@ func (p *Proxy) refuse(x *exchange, v Verdict) {
 			p.answers.Redirect(x, r, http.StatusFound, p.signInURL(x))
 			return
 		}
-		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "", "")}
+		p.challenge(x, &v)
 		p.answer(x, http.StatusUnauthorized, v)
 	case BadCredentials:
-		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "invalid_token", sentenceOf(v))}
+		p.challenge(x, &v)
 		p.answer(x, http.StatusUnauthorized, v)
 	case Unavailable:
 		setRetryAfter(x.Header(), v)
@@ -78,7 +78,7 @@ func (p *Proxy) deny(x *exchange, v Verdict) {
 		x.Header().Set("Allow", strings.Join(v.Methods, ", "))
 		p.answer(x, http.StatusMethodNotAllowed, v)
 	case reasonScope:
-		x.Header()["Www-Authenticate"] = []string{challenge(&x.target, "insufficient_scope", sentenceOf(v))}
+		p.challenge(x, &v)
 		p.answer(x, http.StatusForbidden, v)
 	default:
 		p.answer(x, http.StatusForbidden, v)
@@ -106,35 +106,14 @@ func leaveBody(x *exchange, wait time.Duration) {
 	_ = http.NewResponseController(x).SetReadDeadline(time.Now().Add(wait))
 }
 
-// challenge is the value of WWW-Authenticate (RFC 6750 section 3, with RFC 9728
-// section 5.1). Without credentials there is no error in it.
-func challenge(t *Target, code, description string) string {
-	var b strings.Builder
-	b.WriteString(`Bearer resource_metadata="`)
-	b.WriteString(t.origin())
-	b.WriteString(`/.well-known/oauth-protected-resource"`)
-	if code != "" {
-		b.WriteString(`, error="` + code + `", error_description="`)
-		for i := 0; i < len(description); i++ {
-			// RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E.
-			if c := description[i]; c >= 0x20 && c <= 0x7e && c != '"' && c != '\\' {
-				b.WriteByte(c)
-			} else {
-				b.WriteByte('?')
-			}
-		}
-		b.WriteByte('"')
-	}
-	return b.String()
-}
-
-// signInURL is where to sign in and come back from.
+// signInURL is where to sign in and come back from. Where the way to do it is what is
+// lacking, it says which.
 func (p *Proxy) signInURL(x *exchange) string {
 	place := x.returnTo
 	if place == "" {
 		place = returnTo(&x.target, x.request.Method)
 	}
-	return p.signIn + "?return_to=" + url.QueryEscape(place)
+	return p.signIn + "?return_to=" + url.QueryEscape(place) + stepUpQuery(&x.verdict)
 }
 
 // returnTo is the way back after signing in: this very page, if opening it again is
@@ -211,6 +190,9 @@ func (p *Proxy) answer(x *exchange, status int, v Verdict) {
 	switch {
 	case status == http.StatusUnauthorized && browser:
 		problem.SignInURL = p.signIn
+		if query := stepUpQuery(&v); query != "" {
+			problem.SignInURL += "?" + query[1:]
+		}
 		if bearer && v.Reason == Reason(session.ReasonNoCredentials) {
 			problem.Detail += " " + sendToken
 		}

@@ -97,7 +97,7 @@ func TestChallenges(t *testing.T) {
 		{"an ended session is no bad token", "/", []string{"Cookie: " + cookieName + "=expired"}, []string{metadata}},
 		{"bad token", "/", []string{"Authorization: Bearer bad"}, []string{metadata + `, error="invalid_token", error_description="The token is not known."`}},
 		{"description is cleaned", "/", []string{"Authorization: Bearer expired"}, []string{metadata + `, error="invalid_token", error_description="The token ?has? expired."`}},
-		{"scope", "/scoped/", []string{"Authorization: Bearer jane"}, []string{metadata + `, error="insufficient_scope", error_description="The token lacks a scope that this address needs."`}},
+		{"scope", "/scoped/", []string{"Authorization: Bearer jane"}, []string{metadata + `, error="insufficient_scope", error_description="The token lacks a scope that this address needs.", scope="telemetry:write"`}},
 		{"not allowed", "/", []string{"Authorization: Bearer joe"}, nil},
 		{"port", "/", []string{"Host: " + publicHost + ":8443"}, []string{`Bearer resource_metadata="https://` + publicHost + `:8443/.well-known/oauth-protected-resource"`}},
 		{"outage", "/", []string{"Authorization: Bearer down"}, nil},

@@ -61,8 +61,18 @@ type Route struct {
 	Upstream *Upstream
 	// Headers are the identity headers that the upstream gets.
 	Headers []IdentityHeader
-	// ForwardToken leaves a bearer token on the request.
+	// ForwardToken leaves the access token on the request, and the fields beside it that
+	// are about it (Config.TokenFields).
 	ForwardToken bool
+	// BasicToken also takes an access token that comes as the password of Basic, and
+	// offers that to programs.
+	BasicToken bool
+	// PassSchemes are credentials that are the upstream's own business: a request with
+	// them passes as on a public route, wherever somebody could be let in at all.
+	PassSchemes []Scheme
+	// Identify has public rules ask who is calling all the same: callers who are known
+	// are told to the upstream, bad credentials are refused, and who has none is let in.
+	Identify bool
 }
 
 // MethodRule says who may with some methods.

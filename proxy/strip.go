@@ -33,8 +33,8 @@ var alwaysStripped = []string{
 var strippedPrefixes = []string{"x-forwarded-", "x-original-", "x-rewrite-", "x-claimproxy-", "x-auth-request-"}
 
 // newStripper makes a stripper that knows the identity headers of all presets and
-// of all routes.
-func newStripper(t *Table) *stripper {
+// of all routes, and the fields that are about tokens.
+func newStripper(t *Table, tokenFields []string) *stripper {
 	s := &stripper{names: make(map[string]bool)}
 	for _, name := range alwaysStripped {
 		s.add(name)
@@ -49,10 +49,23 @@ func newStripper(t *Table) *stripper {
 			s.add(h.Name)
 		}
 	}
+	for _, name := range tokenFields {
+		s.add(name)
+	}
 	for _, prefix := range strippedPrefixes {
 		s.begins(prefix)
 	}
 	return s
+}
+
+// keepTokenFields puts back what a route's upstream is to see of the fields that are
+// about tokens: as they came, and under the one name under which they were looked at.
+func (p *Proxy) keepTokenFields(h http.Header, in *http.Request) {
+	for _, name := range p.tokenFields {
+		if values := in.Header[name]; len(values) > 0 {
+			h[name] = values
+		}
+	}
 }
 
 func (s *stripper) add(name string) {

@@ -27,6 +27,9 @@ type Entry struct {
 	methods  methodTable
 	headers  []headerSource
 	networks networks
+	// demanded is set where a front proxy names a policy: nobody passes it who is not
+	// known, whatever passes on the route without.
+	demanded bool
 }
 
 // Rule returns who may with a method, or nil if the route does not take it.
@@ -57,6 +60,11 @@ func NewTable(routes []Route) (*Table, error) {
 		}
 		if e.networks, err = newNetworks(r.PublicFrom); err != nil {
 			return nil, wrap(err)
+		}
+		for _, s := range r.PassSchemes {
+			if err := CheckScheme(s); err != nil {
+				return nil, wrap(err)
+			}
 		}
 		if slices.Contains(r.Providers, "") {
 			return nil, wrap(errors.New("it names a provider without an id"))

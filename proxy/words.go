@@ -33,7 +33,9 @@ var wordsByReason = map[Reason]words{
 
 	Reason(policy.ReasonNobody):     {"Nobody may open this", "This address is closed to everybody."},
 	Reason(policy.ReasonNotAllowed): {"You may not open this", "Your account does not have what this address needs."},
-	reasonScope:                     {"This token does not reach this far", "The token lacks a scope that this address needs."},
+	reasonStepUp: {"Please sign in once more",
+		"This address needs a stronger or a more recent sign-in than yours."},
+	reasonScope: {"This token does not reach this far", "The token lacks a scope that this address needs."},
 
 	Reason(session.ReasonNoCredentials):  {"Please sign in", "This address is for people who are signed in."},
 	Reason(session.ReasonSessionExpired): {"Please sign in again", "Your session has expired."},

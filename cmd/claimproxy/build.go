@@ -72,7 +72,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	sessions := sessionsOf(store, providers)
 	answers := answer.New(answer.Options{Endpoints: cfg.Endpoints, Site: cfg.PublicURL.Host, Log: log})
 	resources := origins(cfg)
-	tokens, err := s.newTokens(providers, known, c.claims(), resources, log)
+	tokens, err := s.newTokens(cfg, providers, known, c.claims(), resources, log)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Table: table, Sessions: sessions, Refresh: store.refresh, Tokens: tokens, Changes: []proxy.Changes{store.changes, tokens}, Own: own, Forms: pages,
 		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
-		ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
+		TokenFields: cfg.TokenHeaders(), ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
 		Connections: &in.connections, MayAllow: in.watch.mayAllow(cfg),
 	})
 	if err != nil {
@@ -234,16 +234,16 @@ func background(work func(context.Context)) (stop func()) {
 // newTokens makes what checks the tokens of native programs. One that another
 // configuration uses is shared, with the tokens it knows, where the same providers are
 // asked for the same claims.
-func (s *service) newTokens(providers []*provider.Provider, known fingerprint, needs []string, resource func(string) string, log *slog.Logger) (*bearer.Verifier, error) {
+func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, known fingerprint, needs []string, resource func(string) string, log *slog.Logger) (*bearer.Verifier, error) {
 	type tokens struct {
 		*bearer.Verifier
 		resource atomic.Pointer[func(host string) string]
 	}
-	shared, release, err := take(s.shelf, fingerprintOf("tokens", known, needs), func() (*tokens, func(), error) {
+	shared, release, err := take(s.shelf, fingerprintOf("tokens", known, cfg.Native.ProviderHeader, needs), func() (*tokens, func(), error) {
 		t := new(tokens)
 		t.resource.Store(&resource)
 		t.Verifier = bearer.New(bearer.Config{
-			Providers: providers, Needs: needs, Log: log,
+			Providers: providers, ProviderHeader: cfg.Native.ProviderHeader, Needs: needs, Log: log,
 			Resource: func(host string) string { return (*t.resource.Load())(host) },
 		})
 		return t, t.Close, nil
@@ -313,7 +313,13 @@ func providerConfig(cfg *config.Config, pc *config.Provider) (provider.Config, s
 		Bearer: provider.Bearer{
 			AccessToken: slices.Contains(pc.Bearer.Accept, config.TokenAccess), IDToken: slices.Contains(pc.Bearer.Accept, config.TokenID),
 			Audiences: pc.Bearer.Audiences, Opaque: provider.Opaque(pc.Bearer.Opaque), CacheMax: pc.Bearer.CacheMax,
+			IDTokenHeader: pc.Bearer.IDTokenHeader,
 		},
+	}
+	if file := pc.Metadata.JWKSFile; file != "" {
+		if conf.Keys, err = os.ReadFile(file); err != nil {
+			return provider.Config{}, "", fmt.Errorf("provider %s: jwks_file: %w", pc.ID, err)
+		}
 	}
 	for _, cl := range pc.Clients {
 		conf.Clients = append(conf.Clients, provider.Client{
@@ -388,7 +394,7 @@ func origins(cfg *config.Config) func(host string) string {
 func callbackPaths(cfg *config.Config) map[string]string {
 	paths := map[string]string{}
 	for _, p := range cfg.Providers {
-		if !strings.HasPrefix(p.CallbackPath, cfg.Endpoints+"/") {
+		if p.CallbackPath != "" && !strings.HasPrefix(p.CallbackPath, cfg.Endpoints+"/") {
 			paths[p.CallbackPath] = p.ID
 		}
 	}

@@ -57,10 +57,12 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 	fmt.Fprintf(stdout, "%s is good: %s, %s, %s; %s.\n", printable(path),
 		count(len(cfg.Providers), "provider", "providers"), count(len(cfg.Policies), "policy", "policies"), count(len(cfg.Routes), "route", "routes"),
 		testedLine(c.tested.Run))
-	if len(cfg.Providers) > 0 {
+	if len(cfg.RedirectURIs()) > 0 {
 		fmt.Fprintln(stdout, "\nRedirect URIs to register:")
 		for i := range cfg.Providers {
-			fmt.Fprintf(stdout, "  %-12s %s\n", cfg.Providers[i].ID, cfg.RedirectURI(&cfg.Providers[i]))
+			if uri := cfg.RedirectURI(&cfg.Providers[i]); uri != "" {
+				fmt.Fprintf(stdout, "  %-12s %s\n", cfg.Providers[i].ID, uri)
+			}
 		}
 		for _, uris := range signOutURIs(cfg) {
 			if len(uris.byID) == 0 {
@@ -201,7 +203,9 @@ func writeCheckJSON(w io.Writer, c *compiled, report *config.Report) error {
 		result.Notes = notesOn(c.config)
 		for i := range c.config.Providers {
 			p := &c.config.Providers[i]
-			result.RedirectURIs[p.ID] = c.config.RedirectURI(p)
+			if uri := c.config.RedirectURI(p); uri != "" {
+				result.RedirectURIs[p.ID] = uri
+			}
 		}
 	}
 	enc := json.NewEncoder(w)

@@ -226,6 +226,10 @@ func (c *compiled) table() (*proxy.Table, error) {
 			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
 			Upstream: u, ForwardToken: r.ForwardToken, Providers: r.Providers, PublicFrom: r.PublicFrom,
 			PassPreflight: r.CORSPreflight == config.CORSPreflightPass,
+			BasicToken:    r.AcceptBasicToken, Identify: r.Identify,
+		}
+		for _, s := range r.PassSchemes {
+			route.PassSchemes = append(route.PassSchemes, proxy.Scheme{Name: s.Scheme, Prefix: s.Prefix})
 		}
 		for _, kind := range r.SignIn {
 			switch kind {

@@ -24,8 +24,9 @@ func TestTheExampleConfigurationCanBeAskedWithoutItsSecrets(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := command(t, append(c.args, "-c", example)...)
-			if code != exitFine || stderr != "" {
-				t.Fatalf("got exit code %d and stderr\n%s\nwant %d and nothing", code, stderr, exitFine)
+			warned := strings.Contains(stderr, "pass_schemes[0]") && strings.HasSuffix(stderr, "\n1 warning\n")
+			if code != exitFine || stderr != "" && !warned {
+				t.Fatalf("got exit code %d and stderr\n%s\nwant %d and nothing, or one warning", code, stderr, exitFine)
 			}
 			for _, want := range c.says {
 				if !strings.Contains(stdout, want) {

@@ -213,17 +213,24 @@ func (c *Config) Definitions() []policy.Definition {
 	return defs
 }
 
-// RedirectURIs are the redirect URIs to register at the providers, in their order.
+// RedirectURIs are the redirect URIs to register at the providers, in their order. There
+// is none for a provider at which nobody signs in.
 func (c *Config) RedirectURIs() []string {
-	uris := make([]string, len(c.Providers))
+	var uris []string
 	for i := range c.Providers {
-		uris[i] = c.RedirectURI(&c.Providers[i])
+		if uri := c.RedirectURI(&c.Providers[i]); uri != "" {
+			uris = append(uris, uri)
+		}
 	}
 	return uris
 }
 
-// RedirectURI is where a provider sends people back to (RFC 6749 section 3.1.2).
+// RedirectURI is where a provider sends people back to (RFC 6749 section 3.1.2); empty
+// for one at which nobody signs in.
 func (c *Config) RedirectURI(p *Provider) string {
+	if p.ClientID == "" {
+		return ""
+	}
 	return c.PublicURL.String() + p.CallbackPath
 }
 

@@ -71,7 +71,7 @@ func (l *loader) providerDefaults(c *Config, p *Provider) {
 	if !l.good(&p.Scopes) {
 		p.Scopes = []string{"openid", "profile", "email"}
 	}
-	if !l.good(&p.CallbackPath) {
+	if !l.good(&p.CallbackPath) && (p.ClientID != "" || !l.fine(&p.ClientID)) {
 		p.CallbackPath = defaultCallback(c, p)
 	}
 	if !l.good(&p.User) {
@@ -149,6 +149,9 @@ func (l *loader) routeDefaults(c *Config, r *Route) {
 	}
 	if !l.good(&r.SignIn) {
 		r.SignIn = []SignIn{SignInBrowser, SignInBearer}
+		if len(c.Providers) > 0 && !c.signsPeopleIn() {
+			r.SignIn = []SignIn{SignInBearer}
+		}
 	}
 	if r.Upstream.Ref != "" {
 		r.Upstream.Upstream = c.upstream(r.Upstream.Ref)

@@ -9,6 +9,11 @@ import (
 
 // Native is about programs that bring a token of their own.
 type Native struct {
+	// ProviderHeader is the header in which a program may name the provider that its token
+	// is from, by the id, as QField does. Without it a JWT says so itself, and
+	// of other tokens it cannot be told where there are several providers. No application
+	// gets it, but with ForwardToken. There is none by default.
+	ProviderHeader string `yaml:"provider_header"`
 	// Discovery is further documents by which programs find out how to sign in. What every
 	// program can ask for is always there: /.well-known/oauth-protected-resource
 	// (RFC 9728), and Endpoints + "/providers". There are none by default.

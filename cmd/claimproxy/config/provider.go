@@ -29,8 +29,10 @@ type Provider struct {
 	// may have the same one.
 	Issuer string `yaml:"issuer,required"`
 	// ClientID is claimproxy's client id at the provider. Tokens that were issued to
-	// it are accepted.
-	ClientID string `yaml:"client_id,required"`
+	// it are accepted. Left out, nobody signs in there with a browser, and of its tokens
+	// those are accepted that are for one of Bearer.Audiences, which then are needed:
+	// service accounts of Kubernetes, jobs of CI systems.
+	ClientID string `yaml:"client_id"`
 	// ClientSecret is left out for a public client.
 	ClientSecret Secret `yaml:"client_secret"`
 	// Scopes are what claimproxy asks for when people sign in; "openid" has to be
@@ -77,6 +79,10 @@ type Metadata struct {
 	UserInfoEndpoint string `yaml:"userinfo_endpoint"`
 	// JWKSURI has the keys that tokens are signed with.
 	JWKSURI string `yaml:"jwks_uri"`
+	// JWKSFile is a file with these keys (RFC 7517 section 5), and JWKSURI is not asked
+	// then: for a provider that cannot be reached from here. One without a ClientID is then never
+	// asked anything. The file is read again when it changes.
+	JWKSFile string `yaml:"jwks_file,path"`
 	// IntrospectionEndpoint tells about opaque tokens (RFC 7662).
 	IntrospectionEndpoint string `yaml:"introspection_endpoint"`
 	// TokenInfoEndpoint does so in the manner of Doorkeeper and Google. It is in no
@@ -126,6 +132,11 @@ type Bearer struct {
 	Accept []TokenKind `yaml:"accept,many"`
 	// Audiences are values accepted in "aud" beside the client ids.
 	Audiences []string `yaml:"audiences,many"`
+	// IDTokenHeader is the header in which programs send an "id_token" beside the access
+	// token, as QField does. It lets nobody in: a good one that names somebody else than
+	// the access token does is refused, one that is over or broken is passed over. No
+	// application gets it, but with ForwardToken. There is none by default.
+	IDTokenHeader string `yaml:"id_token_header"`
 	// Opaque says how tokens that are not JWTs are checked. The default is "auto".
 	Opaque Opaque `yaml:"opaque"`
 	// CacheMax is how long what is known about a token may be believed, and so how

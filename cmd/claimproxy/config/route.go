@@ -9,6 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 // Upstream is an application that requests are forwarded to.
@@ -100,7 +101,7 @@ type Route struct {
 	// are none by default.
 	PublicFrom []netip.Prefix `yaml:"public_from,many"`
 	// SignIn are the kinds of credentials that count here: "browser" and "bearer",
-	// both by default. On a host other than PublicURL's nobody can sign in with a
+	// both by default, or bearer alone where no provider has a ClientID. On a host other than PublicURL's nobody can sign in with a
 	// browser for now.
 	SignIn []SignIn `yaml:"sign_in,many"`
 	// Rules say who may for each method, instead of Allow. A method without a rule is
@@ -114,9 +115,48 @@ type Route struct {
 	// IdentityHeaders tell the application who is calling. The default is the
 	// upstream's, else the preset x-forwarded.
 	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
-	// ForwardToken lets the application see the caller's bearer token. The default is
-	// the upstream's, else false.
+	// ForwardToken lets the application see the caller's bearer token, and the headers
+	// beside it (Native.ProviderHeader, Bearer.IDTokenHeader), as they came. The default
+	// is the upstream's, else false.
 	ForwardToken bool `yaml:"forward_token"`
+	// AcceptBasicToken also takes an access token as the password of Basic, and offers
+	// that to programs that know nothing else, such as git. Any user name will do; that
+	// of a provider says whose token it is. The default is false.
+	AcceptBasicToken bool `yaml:"accept_basic_token"`
+	// PassSchemes are the application's own credentials: a request whose Authorization
+	// has one of these schemes, or a scheme and the beginning of a token, as in
+	// "Bearer glsa_", is let in without any question, and the application has to check it.
+	// There are none by default.
+	PassSchemes []PassScheme `yaml:"pass_schemes,many"`
+	// Identify has a public route ask who is calling all the same: people and programs
+	// that are known are told to the application, bad credentials are refused, and who
+	// has none is let in. The default is false.
+	Identify bool `yaml:"identify"`
+}
+
+// PassScheme is a scheme of Authorization, and what credentials of it begin with.
+type PassScheme struct {
+	// Scheme is the scheme, in any case.
+	Scheme string
+	// Prefix is what the credentials begin with; empty for all of the scheme.
+	Prefix string
+}
+
+const passSchemeExpected = `a scheme of Authorization, as in Token, or one with the beginning of a token, as in "Bearer glsa_"`
+
+func (s *PassScheme) decode(l *loader, n *yaml.Node, path string) bool {
+	if !isText(n) {
+		return l.mismatch(n, path, passSchemeExpected)
+	}
+	s.Scheme, s.Prefix, _ = strings.Cut(n.Value, " ")
+	if err := proxy.CheckScheme(proxy.Scheme{Name: s.Scheme, Prefix: s.Prefix}); err != nil {
+		f := l.fault(n, path, "expected %s, got %s: %v", passSchemeExpected, quote(n.Value), err)
+		if strings.EqualFold(n.Value, "bearer") {
+			f.hint("the tokens of claimproxy's own providers need no pass")
+		}
+		return false
+	}
+	return true
 }
 
 // Rule says who may use some methods of a route.

@@ -28,6 +28,8 @@ func form(t reflect.Type) *jsonschema.Schema {
 		return matching(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`, "expected "+networkExpected)
 	case reflect.TypeFor[TrustedProxy]():
 		return matching(`^(unix:|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$`, "expected "+trustedExpected)
+	case reflect.TypeFor[PassScheme]():
+		return matching("^[!#$%&'*+.^_`|~0-9A-Za-z-]+( [A-Za-z0-9._~+/-]+=*)?$", "expected "+passSchemeExpected)
 	case reflect.TypeFor[netip.Addr]():
 		return matching(`^[0-9A-Fa-f:.]+$`, "expected an address such as 192.0.2.1 or 2001:db8::1")
 	case reflect.TypeFor[policy.Clause]():
@@ -87,6 +89,12 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 			return s
 		}
 		s.OneOf = []*jsonschema.Schema{{Required: []string{"file"}}, on("stdout"), on("syslog")}
+	},
+	reflect.TypeFor[Provider](): func(s *jsonschema.Schema) {
+		// People sign in at it, or its tokens say for whom they are.
+		tokens := &jsonschema.Schema{Required: []string{"bearer"}, Properties: jsonschema.NewProperties()}
+		tokens.Properties.Set("bearer", &jsonschema.Schema{Type: "object", Required: []string{"audiences"}})
+		s.AnyOf = []*jsonschema.Schema{{Required: []string{"client_id"}}, tokens}
 	},
 	reflect.TypeFor[Route](): func(s *jsonschema.Schema) {
 		s.OneOf = []*jsonschema.Schema{{Required: []string{"allow"}}, {Required: []string{"rules"}}}

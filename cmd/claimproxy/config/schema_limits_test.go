@@ -76,8 +76,10 @@ var limits = map[string]limit{
 	"Client.redirect_uri": {value: matching(`^[A-Za-z][A-Za-z0-9+.-]*:[^#]*$`, "expected a redirect URI, as in http://127.0.0.1:11450/")},
 	"Client.scopes":       {value: scope, unique: true},
 
-	"Bearer.accept":    {filled: true, unique: true},
-	"Bearer.audiences": {value: matching(`\S`, "expected an audience")},
+	"Native.provider_header": {value: token("expected the name of a header")},
+	"Bearer.id_token_header": {value: token("expected the name of a header")},
+	"Bearer.accept":          {filled: true, unique: true},
+	"Bearer.audiences":       {value: matching(`\S`, "expected an audience")},
 
 	"Policy.providers": {filled: true, unique: true},
 	"Upstream.url":     {value: matching(`^[Hh][Tt][Tt][Pp][Ss]?://`+authority+`/?$`, "expected "+upstreamRule.expected)},

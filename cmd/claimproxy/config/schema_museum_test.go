@@ -27,6 +27,8 @@ var beyondSchema = map[string]string{
 	"132-discovery-on-a-host-without-routes":      "it compares no hosts",
 	"132-discovery-twice-on-a-host":               "it compares no hosts",
 	"132-discovery-without-a-client":              "it does not know which clients there are",
+	"141-nobody-signs-in":                         "it does not compare what stands in different mappings",
+	"142-headers-of-two-meanings":                 "it does not compare what stands in different mappings",
 	"101-nobody-may-ask":                          "it does not compare what stands in different mappings",
 	"99-comparisons-that-never-hold":              "it reads no conditions, and does not know which providers there are",
 	"133-cookie-store-on-other-hosts":             "it compares no hosts",

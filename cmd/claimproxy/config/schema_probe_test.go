@@ -13,7 +13,7 @@ import (
 
 // probes are what every key gets as its value, one after the other.
 var probes = []string{
-	"null", "true", "5", "1.5", `""`, "x", "X", "/x", "/x/", "8h", "1h30m", "90", "none", "browser", "[]", "{}", "[null]", "[5]", "[x]", "[x, x]", "[[x]]", "{x: y}", "{x: null}", "{x: {y: z}}",
+	"null", "true", "false", "5", "1.5", `""`, "x", "X", "/x", "/x/", "8h", "1h30m", "90", "none", "browser", "[]", "{}", "[null]", "[5]", "[x]", "[x, x]", "[[x]]", "{x: y}", "{x: null}", "{x: {y: z}}",
 	"public", "signed-in", "developers", "groups contains x", "{all: [groups contains x]}", "{any: [groups contains x, {not: groups contains y}]}", "{not: developers}",
 	"{expr: 'claims.x == 1'}", "{expr: 5}", "{all: []}", "{not: [x]}", "{all: [groups contains x], not: developers}",
 	"https://x.example.org", "http://127.0.0.1:8000", "http://x.example.org/y?z", "HTTPS://X.example.org/", "http://[::1]:80", "org.kde.x:/y", "telemetry", "{url: 'http://127.0.0.1:1'}",
@@ -23,7 +23,7 @@ var probes = []string{
 	"grafana", "[grafana, {X-Role: name}]", "[none]", "[none, grafana]", "{X-Role: {admins: a, else: b}}", "{X-Role: {else: b}}", "{Host: name}", "{X-Role: ' a'}",
 	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "x-original", "'unix:'", "['unix:', 10.0.0.1]", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
 	"redis://127.0.0.1:6379/1", "[REDISS://a.example.org]", "unix:///run/redis.sock?db=2", "redis://x:y@127.0.0.1",
-	"tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "continue", "qfieldcloud", "[qfieldcloud]", "native", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
+	"invent-keys", "['Bearer glsa_', Token]", "tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "continue", "qfieldcloud", "[qfieldcloud]", "native", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
 	"[{id: invent, issuer: 'https://invent.example.org', client_id: abc}]", "[{id: invent, issuer: 'https://invent.example.org', client_id: abc, clients: [{client_id: a}]}]", "[{client_id: a}]", "[{id: invent, issuer: 'https://invent.example.org'}]",
 	"{developers: groups contains a, admins: {require: groups contains b, title: x}}", "{telemetry: {url: 'http://127.0.0.1:1'}}", "{telemetry: 'http://127.0.0.1:1'}", "{developer: {groups: [a]}, admin: {}}",
 	"[{path: /grafana/, upstream: telemetry, allow: developers}]", "[{path: /grafana/, upstream: telemetry}]", "[{methods: [GET, POST], allow: developers}]",

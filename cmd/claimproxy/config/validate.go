@@ -25,6 +25,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 	}
 	l.validateStateless(c)
 	l.validateRoutes(c, root)
+	l.validateTokenHeaders(c)
 	l.validateDiscovery(c)
 	if l.whole {
 		l.validateConditions(c)

@@ -92,8 +92,11 @@ func (r *Route) clauses() []*policy.Clause {
 
 // asksWho says whether a decision on this route can depend on who is calling.
 func (r *Route) asksWho() bool {
-	return slices.ContainsFunc(r.clauses(), asks)
+	return r.Identify || slices.ContainsFunc(r.clauses(), asks)
 }
+
+// isPublic says whether a condition is public.
+func isPublic(c *policy.Clause) bool { return strings.TrimSpace(c.Text) == "public" }
 
 // asks says whether a condition can depend on who is calling.
 func asks(c *policy.Clause) bool {

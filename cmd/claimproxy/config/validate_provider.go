@@ -53,6 +53,8 @@ func (l *loader) validateProviders(c *Config) {
 				l.checkURL(endpoint, *endpoint, endpointRule)
 			}
 		}
+		l.validateKeys(&p.Metadata)
+		l.validateTokensAlone(p)
 		l.validateClients(p)
 		l.validateBearer(&p.Bearer)
 	}

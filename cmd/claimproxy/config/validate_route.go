@@ -34,6 +34,7 @@ func (l *loader) validateRoutes(c *Config, root *yaml.Node) {
 		l.validateAllow(r)
 		l.validateShadows(r)
 		l.validateSignIn(c, r)
+		l.validateTokenRoute(r)
 		l.validateProviderNames(c, &r.Providers)
 		l.validatePublicFrom(c, r)
 	}
@@ -187,6 +188,9 @@ func (l *loader) validateTarget(c *Config, r *Route) {
 }
 
 func (l *loader) validateSignIn(c *Config, r *Route) {
+	if l.good(&r.SignIn) && l.fine(&c.Providers) && len(c.Providers) > 0 && !c.signsPeopleIn() && slices.Contains(r.SignIn, SignInBrowser) {
+		l.bad(&r.SignIn, "nobody can sign in with a browser: no provider has a client_id")
+	}
 	if l.good(&r.SignIn) && l.notEmpty(&r.SignIn, len(r.SignIn), "of browser and bearer") {
 		for i := range r.SignIn {
 			if at := &r.SignIn[i]; l.good(at) && slices.Contains(r.SignIn[:i], *at) {

@@ -7,7 +7,7 @@ import (
 
 // meanings say what each reason means to those who run claimproxy.
 var meanings = map[Reason]string{
-	Reason(policy.ReasonPublic):   "the route is public: nobody was asked who they are",
+	Reason(policy.ReasonPublic):   "anybody may: the route is public, or lets this network or these credentials of the application's own pass",
 	Reason(policy.ReasonSignedIn): "the route lets everybody in who is known, and the caller was",
 	Reason(policy.ReasonPolicy):   "the caller's claims fulfil the policy",
 
@@ -22,6 +22,7 @@ var meanings = map[Reason]string{
 	Reason(session.ReasonNoCredentials):  "no session cookie and no token came along, or only kinds that the route does not take",
 	Reason(session.ReasonSessionExpired): "the session was not used for session.idle, reached session.lifetime, or could not be renewed without the person",
 	Reason(session.ReasonSessionEnded):   "the session was ended: by signing out, by the provider, from another browser or by an administrator; or its provider is not configured any more",
+	Reason(policy.ReasonStepUp):          "the caller is known and lacks nothing but a stronger (acr) or more recent (auth_time) sign-in",
 	Reason(session.ReasonTokenInvalid):   "the token is malformed, its signature is bad, or its provider does not know it (any more)",
 	Reason(session.ReasonTokenExpired):   "the token was good and is over: the program has to fetch another one",
 	Reason(session.ReasonTokenClient):    "the token was issued to a client that is not among the provider's clients in the configuration",

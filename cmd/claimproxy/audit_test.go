@@ -22,7 +22,7 @@ func TestAuditExplainSaysWhy(t *testing.T) {
 	}
 	all := entries(t, string(data))
 	for i, want := range []string{
-		"GET localhost/open/a was let in.\n\n  why     public: the route is public: nobody was asked who they are\n  who     nobody who is known, at 127.0.0.1\n",
+		"GET localhost/open/a was let in.\n\n  why     public: anybody may: the route is public, or lets this network or these credentials of the application's own pass\n  who     nobody who is known, at 127.0.0.1\n",
 		"GET localhost/closed was asked to sign in.\n\n  why     no-credentials: no session cookie",
 		"GET localhost/closed was let in.\n\n  why     policy: the caller's claims fulfil the policy\n  policy  developers, which today is: groups contains teams/a\n  who     subject 1 at provider idp, by token, at 127.0.0.1\n",
 	} {

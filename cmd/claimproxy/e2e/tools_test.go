@@ -38,6 +38,20 @@ var (
 		present: func() bool { return onPath("sh") && onPath("curl") },
 		install: "apt-get install --no-install-recommends curl",
 	}
+	keyringDaemon = tool{
+		name: "gnome-keyring",
+		present: func() bool {
+			return onPath("gnome-keyring-daemon") && onPath("dbus-run-session") && onPath("dbus-daemon") && onPath("dbus-send")
+		},
+		install: "apt-get install --no-install-recommends gnome-keyring dbus-bin dbus-daemon",
+	}
+	qtNetworkAuth = tool{
+		name: "Qt Network Authorization",
+		present: sync.OnceValue(func() bool {
+			return onPath("c++") && onPath("pkg-config") && exec.Command("pkg-config", "--exists", "Qt6NetworkAuth").Run() == nil
+		}),
+		install: "apt-get install --no-install-recommends qt6-networkauth-dev g++ pkg-config",
+	}
 	nginx = tool{
 		name:    "nginx",
 		present: func() bool { return nginxProgram() != "" },

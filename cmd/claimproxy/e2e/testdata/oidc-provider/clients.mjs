@@ -3,7 +3,7 @@ const native = {
   application_type: 'native', // its loopback redirect URIs match with any port (RFC 8252 section 7.3)
   token_endpoint_auth_method: 'none',
   redirect_uris: ['http://127.0.0.1/', 'http://127.0.0.1/callback', 'http://localhost:11450/'],
-  grant_types: ['authorization_code', 'refresh_token'],
+  grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
 };
 const web = {
   redirect_uris: ['http://127.0.0.1/unused'],

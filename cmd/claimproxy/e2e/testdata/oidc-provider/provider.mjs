@@ -75,6 +75,12 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
+    deviceFlow: {
+      enabled: true,
+      userCodeInputSource: (ctx, form) => devicePage(ctx, form, 'op.deviceInputForm', 'Which code does your device show?'),
+      userCodeConfirmSource: (ctx, form, client, _device, code) => devicePage(ctx, form, 'op.deviceConfirmForm', `Is ${code} what ${client.clientId} shows?`),
+      successSource: (ctx) => devicePage(ctx, '', '', 'Go back to your device.'),
+    },
     introspection: { enabled: true },
     revocation: { enabled: true },
     backchannelLogout: { enabled: true },
@@ -123,6 +129,11 @@ process.on('SIGTERM', () => {
   state.save();
   process.exit(0);
 });
+
+function devicePage(ctx, form, id, text) {
+  const button = id ? `<button type="submit" form="${id}">Go on</button>` : '';
+  ctx.body = `<!DOCTYPE html><title>Sign in for a device</title><p>${text}</p>${form}${button}`;
+}
 
 function newKeys() {
   const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,15 +13,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/doctor"
 )
 
 func newCheck(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration, without any network",
+		Short: "Check the configuration, without any network or with all it names",
 		Long: `Check the configuration without any network and list every redirect URI to
 register, and where providers lead people after a sign-out and tell of one. All faults are printed at once, each with its line, and the exit code is
 78 when there is one. Warnings do not count.
+
+With --live everybody whom the configuration names is asked as well: are the providers
+there, with keys and the same time, do they accept the clients, who may ask about
+tokens, do public_url and the upstreams answer, does Redis, who can read the secrets?
+Each finding says what to do, and the exit code is 1 when there is a problem. With an
+access token, --token FILE or --token - to read it from standard input, it is shown
+which claims come from where.
 
 With --without-secrets the files and variables of secrets, certificates and
 certificate authorities need not be there, as where a change is reviewed.`,
@@ -29,20 +38,45 @@ certificate authorities need not be there, as where a change is reviewed.`,
 	path := configFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print the result for programs")
 	without := cmd.Flags().Bool("without-secrets", false, "do not look at secrets and certificates, for a machine that has none")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	live := cmd.Flags().Bool("live", false, "also ask providers, upstreams and the session store")
+	token := cmd.Flags().String("token", "", "with --live: an access token to ask about, from a `file`, or - for standard input")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case *token != "" && !*live:
+			return usageError{errors.New("--token is for --live: nobody is asked without it"), cmd.CommandPath()}
+		case *live && *without:
+			return usageError{errors.New("--live needs the secrets that --without-secrets leaves out"), cmd.CommandPath()}
+		}
 		c, report := load(*path, config.Env{WithoutSecrets: *without})
 		if c != nil {
 			c.warnUncovered(report)
 		}
+		var found []doctor.Finding
+		if *live && c != nil {
+			shown, err := readToken(*token, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			if found, err = examine(cmd.Context(), c, shown); err != nil {
+				return err
+			}
+		}
 		if *asJSON {
-			if err := writeCheckJSON(stdout, c, report); err != nil {
+			if err := writeCheckJSON(stdout, c, report, found); err != nil {
 				return err
 			}
 		} else if err := writeCheck(stdout, stderr, *path, c, report); err != nil {
 			return err
+		} else if found != nil {
+			if err := doctor.Write(stdout, found); err != nil {
+				return err
+			}
 		}
-		if c == nil {
+		switch {
+		case c == nil:
 			return exit{exitConfig}
+		case !doctor.Sound(found):
+			return exit{exitFailed}
 		}
 		return nil
 	}
@@ -180,6 +214,8 @@ type checkResult struct {
 	BackChannel  map[string]string `json:"backchannel_logout_uris"`
 	FrontChannel map[string]string `json:"frontchannel_logout_uris"`
 	Notes        []string          `json:"notes,omitempty"`
+	// Live is what --live found; OK is about the configuration alone.
+	Live []doctor.Finding `json:"live,omitempty"`
 }
 
 type checkFault struct {
@@ -191,11 +227,11 @@ type checkFault struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-func writeCheckJSON(w io.Writer, c *compiled, report *config.Report) error {
+func writeCheckJSON(w io.Writer, c *compiled, report *config.Report, live []doctor.Finding) error {
 	none := map[string]string{}
 	result := checkResult{
 		OK: c != nil, Errors: faultsOf(report.Errors), Warnings: faultsOf(report.Warnings),
-		RedirectURIs: map[string]string{}, PostLogout: none, BackChannel: none, FrontChannel: none,
+		RedirectURIs: map[string]string{}, PostLogout: none, BackChannel: none, FrontChannel: none, Live: live,
 	}
 	if c != nil {
 		uris := signOutURIs(c.config)

@@ -125,8 +125,7 @@ func (p *Provider) discover(ctx context.Context) error {
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
-	where := strings.TrimSuffix(p.Issuer, "/") + "/.well-known/openid-configuration"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.discoveryURL(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("issuer %q: %w", p.Issuer, err)
 	}
@@ -147,6 +146,11 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 		return nil, fmt.Errorf("issuer: expected %q, got %s", p.Issuer, quote(iss))
 	}
 	return p.readMetadata(doc)
+}
+
+// discoveryURL is where the provider says what it is (OpenID Connect Discovery section 4).
+func (p *Provider) discoveryURL() string {
+	return strings.TrimSuffix(p.Issuer, "/") + "/.well-known/openid-configuration"
 }
 
 func (p *Provider) readMetadata(doc session.Claims) (*Metadata, error) {

@@ -108,6 +108,8 @@ type Config struct {
 	// Files are all files that Load has read: this one, those that it includes in their
 	// order, and then the ones that they name, such as secrets and certificates.
 	Files []string
+	// SecretFiles are those of Files that hold a secret or a private key.
+	SecretFiles []string
 
 	places map[any]place
 }

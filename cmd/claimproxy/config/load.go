@@ -92,6 +92,8 @@ type loader struct {
 	whole bool
 	// named are the files that the configuration names, as far as they could be read.
 	named []string
+	// secretFiles are those of named with a secret or a private key.
+	secretFiles []string
 
 	errors, warnings []*Fault
 
@@ -149,6 +151,7 @@ func (l *loader) load(data []byte) *Config {
 			c.Files = append(c.Files, name)
 		}
 	}
+	c.SecretFiles = l.secretFiles
 	return c
 }
 

@@ -186,6 +186,7 @@ func (l *loader) secretFile(name string) (text, problem string) {
 	if err != nil {
 		return "", fmt.Sprintf("the secret cannot be read: %v", err)
 	}
+	l.secretFiles = append(l.secretFiles, name)
 	text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if text == "" {
 		return "", fmt.Sprintf("the file %s is empty", quote(name))

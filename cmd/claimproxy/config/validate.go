@@ -109,6 +109,7 @@ func (l *loader) validateTLS(t *TLS) {
 	if err != nil || keyErr != nil {
 		return
 	}
+	l.secretFiles = append(l.secretFiles, t.Key)
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		l.bad(&t.Cert, "the certificate and the key cannot be used: %s", strings.TrimPrefix(err.Error(), "tls: "))
 		return

@@ -99,7 +99,11 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p *provider.Pro
 		return
 	}
 	h.log(r.Context(), slog.LevelWarn, w, "signing in failed", "provider", p.ID, "reason", string(f.reason), "error", f.cause)
-	c := answer.Content{Title: f.title, Text: []string{f.sentence}, Actions: []answer.Action{h.again(p, place)}}
+	again := h.again(p, place)
+	if f.reason == reasonTooLarge {
+		again = answer.Action{Label: "Sign in as somebody else", URL: h.link("start/"+p.ID, "return_to", place, "prompt", "select_account")}
+	}
+	c := answer.Content{Title: f.title, Text: []string{f.sentence}, Actions: []answer.Action{again}}
 	if _, err := h.Sessions.Identify(r); err == nil {
 		// The back button, a reload, an old tab: the person is signed in already.
 		c.Text = append(c.Text, "You are signed in already, so you can also simply go on.")

@@ -40,7 +40,7 @@ func TestWhoDoesNotFitIntoCookiesIsToldSo(t *testing.T) {
 	s.idp.SetPerson(devprovider.Person{Name: "max", Groups: everywhere})
 	s.idp.SignInAs("max")
 	b := s.browser()
-	p := b.signIn("/graph").want(http.StatusForbidden, "You cannot be signed in", "KDE Invent says more about you than fits", "Try again").wantNo("number-")
+	p := b.signIn("/graph").want(http.StatusForbidden, "You cannot be signed in", "KDE Invent says more about you than fits", "Sign in as somebody else").wantNo("number-", "Try again")
 	if b.session() != nil || strings.Contains(strings.Join(p.header["Set-Cookie"], "\n"), "number") {
 		t.Error("a session was set, or a part of one")
 	}

@@ -111,6 +111,19 @@ func TestASessionInCookiesFollowsThePerson(t *testing.T) {
 		b.passedOn(b.visit(page).wantStatus(t, http.StatusFound)).wantStatus(t, http.StatusOK)
 		b.fetch(http.MethodGet, page).wantStatus(t, http.StatusOK)
 
+		// Signing out revokes the access token, so that a copied cookie is out at the other
+		// replica too, within recheck.
+		copied := r.browser()
+		copied.signIn(page, p, who).wantStatus(t, http.StatusOK)
+		thief := withCookies(t, r.url, r.sessionCookies(copied))
+		r.all[1].learn(copied)
+		r.at(1, func() *answer { return thief.fetch(http.MethodGet, page) }).wantStatus(t, http.StatusOK)
+		out := r.at(0, func() *answer { return copied.button(copied.visit(r.url+"/.auth/sign-out"), "/.auth/sign-out", nil) }).wantStatus(t, http.StatusSeeOther)
+		r.leaks.add(out.location().Query().Get("state"))
+		eventually(t, patience, "the copied cookie is out at the other replica", func() bool {
+			return r.at(1, func() *answer { return thief.fetch(http.MethodGet, page) }).status == http.StatusUnauthorized
+		})
+
 		p.change(t, who, map[string]any{"blocked": true})
 		eventually(t, patience, "who is blocked is out", func() bool {
 			return b.fetch(http.MethodGet, page).status != http.StatusOK

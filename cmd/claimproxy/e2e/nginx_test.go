@@ -70,7 +70,7 @@ func behindNginx(t *testing.T) (s *site, app *recorder, provider *devprovider.Se
 	s.idp = &idp{kind: "development provider", issuer: provider.Issuer()}
 	s.Issuer = provider.Issuer()
 
-	server := documented(t, "nginx")
+	server := documented(t, "forward-auth.md", "nginx")
 	for _, change := range [][2]string{
 		{"listen 443 ssl;", "listen " + loopback(front) + ";"},
 		{"server_name telemetry.example.org;", "server_name localhost;"},
@@ -84,10 +84,18 @@ func behindNginx(t *testing.T) (s *site, app *recorder, provider *devprovider.Se
 		server = strings.ReplaceAll(server, change[0], change[1])
 	}
 	server = regexp.MustCompile(`(?m)^\s*ssl_certificate.*$`).ReplaceAllString(server, "")
+	s.startBehindNginx(server)
+	return s, app, provider
+}
+
+// startBehindNginx starts an nginx with this in its http block, and claimproxy behind it.
+func (s *site) startBehindNginx(servers string) {
+	t := s.t
+	t.Helper()
 	if err := os.Mkdir(filepath.Join(s.dir, "nginx"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	file := s.write("nginx/nginx.conf", fmt.Sprintf(nginxConfig, server))
+	file := s.write("nginx/nginx.conf", fmt.Sprintf(nginxConfig, servers))
 	p, err := startProcess("nginx", s.dir, nil, nginxProgram(), "-e", "stderr", "-p", filepath.Dir(file), "-c", file)
 	if err != nil {
 		t.Fatal(err)
@@ -97,20 +105,19 @@ func behindNginx(t *testing.T) (s *site, app *recorder, provider *devprovider.Se
 	s.start()
 	// Until claimproxy is there, nginx answers with an error of its own.
 	eventually(t, patience, "claimproxy answers behind nginx", func() bool { return get(t, s.url+"/.auth/style.css").status == http.StatusOK })
-	return s, app, provider
 }
 
-// documented is the only piece of code of a language in docs/forward-auth.md.
-func documented(t *testing.T, language string) string {
+// documented is the only piece of code of a language in a file of docs.
+func documented(t *testing.T, file, language string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../docs/forward-auth.md")
+	text, err := os.ReadFile("../../../docs/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, code, found := strings.Cut(string(text), "```"+language+"\n")
 	code, _, ended := strings.Cut(code, "```")
 	if !found || !ended || strings.Contains(code, "```"+language) {
-		t.Fatalf("docs/forward-auth.md has not one piece of %s", language)
+		t.Fatalf("docs/%s has not one piece of %s", file, language)
 	}
 	return code
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/claimproxy/claimproxy/session/devprovider"
 )
 
 // The tests here are about sessions in cookies alone, of two claimproxies that have nothing
@@ -204,4 +206,37 @@ func TestSecretsAreRotatedUnderLoad(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheLargestSessionPassesANginx that is set up as docs/sessions.md says: nobody is lost
+// to the limits of a web server in front.
+func TestTheLargestSessionPassesANginx(t *testing.T) {
+	t.Parallel()
+	need(t, nginx)
+	front := freePort(t)
+	s := &site{t: t, dir: t.TempDir(), url: fmt.Sprintf("http://localhost:%d", front), Listen: loopback(freePort(t)), config: standardConfig, CacheMax: "5m", Recorder: newRecorder(t).url}
+	s.Dir, s.Session = s.dir, inCookies("")
+	s.write("client-secret", "proxy-web-secret")
+	s.write("native-secret", "native-secret-secret")
+	s.write("session-secret", freshSecret(t, s))
+	groups := []string{"teams/kde-developers"}
+	for i := range 350 { // more does not fit into a header, and is cut
+		groups = append(groups, fmt.Sprintf("organisation/team-%04d", i))
+	}
+	provider := devprovider.NewServer(devprovider.Options{
+		People:  []devprovider.Person{{Name: "max", Groups: groups}},
+		Clients: []devprovider.Client{{ID: "proxy-web", Secret: "proxy-web-secret", RedirectURIs: []string{s.url + "/.auth/callback/invent"}}},
+	})
+	t.Cleanup(provider.Close)
+	provider.SignInAs("max")
+	s.Issuer = provider.Issuer()
+	s.startBehindNginx("server {\n listen " + loopback(front) + ";\n server_name localhost;\n" + documented(t, "sessions.md", "nginx") +
+		" location / {\n proxy_pass http://" + s.Listen + ";\n proxy_set_header Host $http_host;\n }\n}")
+	b := s.browser()
+	b.passedOn(b.visit(s.url+"/recorder/")).wantStatus(t, http.StatusOK)
+	if jar := s.sessionCookies(b); len(jar) != 4 || len(cookieHeader(jar)) < 12<<10 {
+		t.Errorf("the session takes %d cookies and %d bytes, which is no large one", len(jar), len(cookieHeader(jar)))
+	}
+	b.fetch(http.MethodGet, s.url+"/recorder/").wantStatus(t, http.StatusOK)
+	b.visit(s.url+"/.auth/me").wantStatus(t, http.StatusOK)
 }

@@ -102,8 +102,8 @@ func TestASessionInACookieFollowsThePerson(t *testing.T) {
 // that a sign-out has worked, and nobody that all sessions are listed.
 func TestWhatASessionInACookieCannotDoIsSaid(t *testing.T) {
 	s := statelessSite(t)
-	forgotten := &forgetful{}
-	s.Tokens = forgotten
+	var tokens forgotten
+	s.Tokens = &tokens
 	b := s.browser()
 	b.signIn("/").wantTo(s, "/")
 	sub := b.open("/.auth/me", "Accept: application/json").object()["sub"]
@@ -111,8 +111,8 @@ func TestWhatASessionInACookieCannotDoIsSaid(t *testing.T) {
 	if got := p.object()["error"]; got != "unsupported" {
 		t.Errorf("the provider is told %v", got)
 	}
-	if forgotten.subject != sub {
-		t.Errorf("the tokens of %q are checked again, want those of %v", forgotten.subject, sub)
+	if len(tokens.subs) != 1 || tokens.subs[0] != sub {
+		t.Errorf("the tokens of %q are checked again, want those of %v", tokens.subs, sub)
 	}
 	s.logout("nonsense").want(http.StatusBadRequest)
 	b.submit(http.MethodPost, "/.auth/sessions/end", url.Values{"all": {"true"}}, "Sec-Fetch-Site: same-origin").
@@ -137,10 +137,23 @@ func TestWhatASessionInACookieCannotDoIsSaid(t *testing.T) {
 	}
 }
 
-// forgetful is told whose tokens are to be checked again.
-type forgetful struct{ subject string }
-
-func (f *forgetful) Forget(_, subject string) { f.subject = subject }
+// TestAFrameOfTheProviderEndsWhatItCarries and nothing else: the cookie of the frame, which
+// browsers send along where both are one site.
+func TestAFrameOfTheProviderEndsWhatItCarries(t *testing.T) {
+	s := statelessSite(t)
+	b := s.browser()
+	b.signIn("/").wantTo(s, "/")
+	sid := b.sid()
+	s.browser().frame("iss", s.idp.Issuer(), "sid", sid).want(http.StatusOK, "Nothing was ended here")
+	b.frame("iss", s.idp.Issuer(), "sid", "another").want(http.StatusOK, "Nothing was ended here")
+	if b.me() != "ada" {
+		t.Fatal("a frame without the cookie, or of another login, has ended the session")
+	}
+	b.frame("iss", s.idp.Issuer(), "sid", sid).want(http.StatusOK, "Signed out")
+	if b.me() != "" || b.session() != nil {
+		t.Error("the session is still good")
+	}
+}
 
 var _ Sessions = (*stateless.Store)(nil)
 var _ Sessions = (*session.Store)(nil)

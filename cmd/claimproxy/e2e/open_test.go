@@ -89,21 +89,23 @@ func (s *site) events(headers ...string) stream {
 }
 
 func TestSigningOutEndsWhatIsOpen(t *testing.T) {
-	t.Parallel()
-	s := setups[0].site(t)
-	s.Recorder, _ = newStreamer(t)
-	s.start()
-	alice := people()["alice"]
-	b, other := s.browser(), s.browser()
-	for _, each := range []*browser{b, other} {
-		each.signIn(s.url+"/recorder/", s.idp, alice).wantStatus(t, http.StatusOK)
-	}
-	conn, events, others := s.socket(s.cookieHeaders(b)...), s.events(s.cookieHeaders(b)...), s.socket(s.cookieHeaders(other)...)
-	wantEcho(t, conn)
-	b.button(b.visit(s.url+"/.auth/sign-out"), "/.auth/sign-out", nil).wantStatus(t, http.StatusSeeOther)
-	wantPolicyViolation(t, conn, time.Second)
-	events.wantBroken(t, time.Second)
-	wantEcho(t, others)
+	eachStore(t, func(t *testing.T, k keeping) {
+		s := setups[0].site(t)
+		s.Recorder, _ = newStreamer(t)
+		s.Session = k.in(t, s, "")
+		s.start()
+		alice := people()["alice"]
+		b, other := s.browser(), s.browser()
+		for _, each := range []*browser{b, other} {
+			each.signIn(s.url+"/recorder/", s.idp, alice).wantStatus(t, http.StatusOK)
+		}
+		conn, events, others := s.socket(s.cookieHeaders(b)...), s.events(s.cookieHeaders(b)...), s.socket(s.cookieHeaders(other)...)
+		wantEcho(t, conn)
+		b.button(b.visit(s.url+"/.auth/sign-out"), "/.auth/sign-out", nil).wantStatus(t, http.StatusSeeOther)
+		wantPolicyViolation(t, conn, time.Second)
+		events.wantBroken(t, time.Second)
+		wantEcho(t, others)
+	})
 }
 
 func TestWhatIsOpenEndsWithAGroupAndWithAToken(t *testing.T) {

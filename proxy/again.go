@@ -94,6 +94,7 @@ func (p *Proxy) Run(ctx context.Context) {
 	defer p.again.stop(true)
 	var work sync.WaitGroup
 	defer work.Wait()
+	work.Go(func() { p.watchHealth(ctx) })
 	var passing atomic.Bool
 	for {
 		select {

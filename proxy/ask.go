@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 )
 
 // maxDocument bounds a document that an application is asked for.
@@ -29,11 +28,11 @@ func (p *Proxy) Ask(ctx context.Context, host, path string) ([]byte, error) {
 	case route == nil || route.Upstream == nil || route.methods.closed():
 		return nil, errors.New("there is no application to ask")
 	}
-	where := url.URL{Scheme: route.Upstream.URL.Scheme, Host: route.Upstream.URL.Host, Path: target.Path, RawPath: target.Encoded}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://server/", nil)
 	if err != nil {
 		return nil, err
 	}
+	req.URL = route.forwarded(&target) // the server is chosen when it is sent
 	req.Host = target.Authority
 	req.Header = http.Header{
 		"Accept":            {"application/json"},

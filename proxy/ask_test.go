@@ -22,7 +22,7 @@ func TestAskingForADocumentCarriesNobodysCredentials(t *testing.T) {
 	t.Cleanup(application.Close)
 	where, _ := url.Parse(application.URL)
 	rules := newRules(t)
-	h := build(t, []Route{{Path: "/", Upstream: &Upstream{Name: "field", URL: where}, SignIn: Bearer, Allow: rules.of("developers")}}, nil)
+	h := build(t, []Route{{Path: "/", Upstream: &Upstream{Name: "field", URLs: []*url.URL{where}}, SignIn: Bearer, Allow: rules.of("developers")}}, nil)
 	body, err := h.proxy.Ask(t.Context(), publicHost+":8443", "/api/v1/server/info/")
 	if err != nil || string(body) != `{"whitelabel": {}}` {
 		t.Fatalf("got %q, %v", body, err)
@@ -58,7 +58,7 @@ func TestWhatAnApplicationSaysIsBounded(t *testing.T) {
 	}))
 	t.Cleanup(application.Close)
 	where, _ := url.Parse(application.URL)
-	field := &Upstream{Name: "field", URL: where}
+	field := &Upstream{Name: "field", URLs: []*url.URL{where}}
 	rules := newRules(t)
 	h := build(t, []Route{
 		{Path: "/closed/", Upstream: field, Allow: rules.of("nobody")},

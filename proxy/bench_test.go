@@ -39,7 +39,7 @@ func BenchmarkServe(b *testing.B) {
 		"many": person(session.AuthBrowser, "jane", session.Claims{"groups": groups(200), "email": "jane@example.org"}),
 	}
 	r := newRules(b)
-	up := &Upstream{Name: "app", URL: u}
+	up := &Upstream{Name: "app", URLs: []*url.URL{u}}
 	routes := []Route{
 		{Path: "/public/", Allow: r.of("public"), Upstream: up},
 		{Path: "/", SignIn: Browser, Allow: r.of("developers"), Upstream: up},

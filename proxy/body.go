@@ -18,6 +18,11 @@ type requestBody struct {
 	ended  atomic.Bool
 	// atEnd is called when it has been read whole.
 	atEnd func()
+	// left is how much may still come; below zero, too much has. max is what it began
+	// with, zero for no bound.
+	left, max int64
+	// tooLarge is set when too much has come.
+	tooLarge atomic.Bool
 	// conn and idle are set where a client has only so long for its next bytes: on
 	// HTTP/1, and until answered is set.
 	conn     *http.ResponseController
@@ -46,6 +51,9 @@ func (b *requestBody) stop(conn *http.ResponseController) {
 	_ = conn.SetReadDeadline(time.Now())
 }
 
+// errTooLarge is what reading a body ends with that is larger than its route takes.
+var errTooLarge = errors.New("the body is too large")
+
 // errStopped is what reading a body ends with that was stopped.
 var errStopped = errors.New("the request was broken off")
 
@@ -57,6 +65,12 @@ func (b *requestBody) Read(buf []byte) (int, error) {
 		return 0, errStopped
 	}
 	n, err := b.ReadCloser.Read(buf)
+	if b.max > 0 {
+		if b.left -= int64(n); b.left < 0 {
+			b.tooLarge.Store(true)
+			return 0, errTooLarge
+		}
+	}
 	switch {
 	case err == io.EOF:
 		b.ended.Store(true)

@@ -30,22 +30,22 @@ func TestConnectionsOutliveTheProxyThatMadeThem(t *testing.T) {
 		res.Body.Close()
 		return was
 	}
-	first := shared.take(&Upstream{Name: "a", URL: u})
+	first := shared.take(&Upstream{Name: "a", URLs: []*url.URL{u}})
 	if reused(first) {
 		t.Error("the first request used a connection that was there")
 	}
-	second := shared.take(&Upstream{Name: "renamed", URL: u, Timeout: DefaultUpstreamTimeout})
+	second := shared.take(&Upstream{Name: "renamed", URLs: []*url.URL{u}, Timeout: DefaultUpstreamTimeout})
 	shared.release(first)
 	if !reused(second) {
 		t.Error("the connection ended with the proxy that made it")
 	}
-	other := shared.take(&Upstream{Name: "a", URL: u, Timeout: time.Second})
-	if other.Transport == second.Transport {
+	other := shared.take(&Upstream{Name: "a", URLs: []*url.URL{u}, Timeout: time.Second})
+	if other.pool == second.pool {
 		t.Error("another timeout has the same connections")
 	}
 	shared.release(other)
 	shared.release(second)
-	third := shared.take(&Upstream{Name: "a", URL: u})
+	third := shared.take(&Upstream{Name: "a", URLs: []*url.URL{u}})
 	defer shared.release(third)
 	if reused(third) {
 		t.Error("a connection outlived all who used it")

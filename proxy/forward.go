@@ -7,59 +7,20 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Upstream is an application that requests are forwarded to. Routes that point to
-// the same Upstream share its connections.
-type Upstream struct {
-	// Name stands for it in logs and metrics.
-	Name string
-	// URL has a scheme, http or https, and a host, and nothing else: what is
-	// decided on is what is forwarded, so nothing is put before the path.
-	URL *url.URL
-	// Timeout is how long the application may take until the header of its answer;
-	// zero means DefaultUpstreamTimeout. The body may take as long as it likes.
-	Timeout time.Duration
-}
-
-// DefaultUpstreamTimeout is how long an upstream may take until the header of its
-// answer.
-const DefaultUpstreamTimeout = 2 * time.Minute
-
 const (
-	dialTimeout = 5 * time.Second
-	// idlePerUpstream is far above the two of http.DefaultTransport, with which
-	// seven of ten requests of 32 clients open a connection of their own.
-	idlePerUpstream = 512
-	idleTimeout     = 60 * time.Second
-	// maxUpstreamHeader bounds the header of an upstream's answer.
-	maxUpstreamHeader = 1 << 20
-	copyBuffer        = 32 << 10
+	// copyBuffer is how much of a body is copied at once.
+	copyBuffer = 32 << 10
 	// flushWithin is how long the beginning of an answer may wait for more of it, where
 	// the upstream has said how long it will be. A small answer so goes out in one
 	// piece. One without a length, as streams are, is never held back: ReverseProxy
 	// sees to that.
 	flushWithin = time.Millisecond
 )
-
-// CheckUpstream reports what is wrong with an upstream's URL.
-func CheckUpstream(u *url.URL) error {
-	switch {
-	case u == nil || u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("an upstream needs a URL that begins with http:// or https://")
-	case u.Hostname() == "" || u.Opaque != "":
-		return errors.New("the URL of an upstream needs a host")
-	case u.User != nil:
-		return errors.New("the URL of an upstream cannot carry a user or a password")
-	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return errors.New("the URL of an upstream ends with its host: the path is forwarded as it came")
-	}
-	return nil
-}
 
 // forwarder is an Upstream as it is used: built once.
 type forwarder struct {
@@ -69,12 +30,17 @@ type forwarder struct {
 }
 
 func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
-	if err := CheckUpstream(u.URL); err != nil {
-		return nil, fmt.Errorf("upstream %q: %w", u.Name, err)
+	if len(u.URLs) == 0 || len(u.URLs) > maxServers {
+		return nil, fmt.Errorf("upstream %q: expected 1 to %d servers, got %d", u.Name, maxServers, len(u.URLs))
+	}
+	for _, one := range u.URLs {
+		if err := CheckUpstream(one); err != nil {
+			return nil, fmt.Errorf("upstream %q: %w", u.Name, err)
+		}
 	}
 	f := &forwarder{name: u.Name, connection: p.connections.take(u)}
 	f.proxy = &httputil.ReverseProxy{
-		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(pr, u.URL) },
+		Rewrite:        p.rewrite,
 		Transport:      f.connection,
 		FlushInterval:  flushWithin,
 		BufferPool:     buffers,
@@ -99,12 +65,16 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 	if !isWebsocket(r) {
 		r = withoutUpgrade(r)
 	}
+	if max := x.route.MaxBody; max > 0 && r.ContentLength > max {
+		p.tooLarge(x)
+		return
+	}
 	if r.Body != nil && r.Body != http.NoBody {
 		// Without it net/http, on HTTP/1, takes 256 KiB of the body away as soon as
 		// the upstream begins to answer.
 		conn := http.NewResponseController(x)
 		_ = conn.EnableFullDuplex()
-		x.body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed}
+		x.body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed, max: x.route.MaxBody, left: x.route.MaxBody}
 		if r.ProtoMajor == 1 {
 			x.body.conn, x.body.idle = conn, p.bodyIdle
 		}
@@ -112,6 +82,7 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 	}
 	ctx, over := p.keep(x)
 	defer over()
+	defer x.leaveServer()
 	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	if x.body != nil {
 		r.Body = x.body
@@ -122,16 +93,12 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 // rewrite makes the request that the upstream gets. ReverseProxy has removed the
 // hop-by-hop fields before, those that Connection names included, so that a client
 // cannot have removed what is set here (RFC 9110 section 7.6.1).
-func (p *Proxy) rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
+func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	x := exchangeOf(pr.In.Context())
 	t := &x.target
 	out := pr.Out
-	out.URL = &url.URL{
-		Scheme: upstream.Scheme, Host: upstream.Host,
-		// RawPath is used because it is an encoding of Path.
-		Path: t.Path, RawPath: t.Encoded,
-		RawQuery: t.Query, ForceQuery: t.HasQuery && t.Query == "",
-	}
+	// The server is chosen when it is sent, see pool.
+	out.URL = x.route.forwarded(t)
 	out.Host = t.Authority
 
 	h := out.Header
@@ -152,6 +119,9 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest, upstream *url.URL) {
 	}
 	h["X-Forwarded-Host"] = []string{t.Authority}
 	h["X-Forwarded-Proto"] = []string{t.Scheme}
+	if x.route.StripPrefix != "" {
+		h["X-Forwarded-Prefix"] = []string{x.route.StripPrefix}
+	}
 	h["X-Request-Id"] = []string{x.id}
 	x.leftOut = p.setIdentity(h, x.route, t, &x.verdict)
 	out.Trailer = p.trailers(pr.In)
@@ -175,6 +145,11 @@ func (p *Proxy) modifyResponse(res *http.Response) error {
 	x.setRequestID()
 	p.dropOwnSetCookies(res.Header)
 	p.refreshSession(x, res.Header)
+	if res.ContentLength < 0 || res.ProtoMajor > 1 {
+		if res.StatusCode != http.StatusSwitchingProtocols {
+			res.Body = &answerBody{ReadCloser: res.Body, answer: res, filter: p.dropOwnSetCookies}
+		}
+	}
 	return nil
 }
 
@@ -189,6 +164,11 @@ func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error)
 		p.refuse(x, *v)
 		return
 	}
+	if x.body != nil && x.body.tooLarge.Load() {
+		x.setRequestID()
+		p.tooLarge(x)
+		return
+	}
 	if r.Context().Err() != nil || x.bodyFailed.Load() {
 		// The client went away, or broke off in the middle of its body. Nobody is
 		// there to be answered, and the upstream is not to blame.
@@ -197,7 +177,7 @@ func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error)
 	p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream does not answer",
 		slog.String("upstream", x.upstream), slog.String("error", unquoted(err.Error())), slog.String("request_id", x.id))
 	x.setRequestID()
-	p.upstreamFailed(x)
+	p.upstreamFailed(x, err)
 }
 
 // buffers are what bodies are copied through.

@@ -37,7 +37,7 @@ func application(t testing.TB, app http.Handler, change func(*Config)) *house {
 		t.Fatal(err)
 	}
 	r := newRules(t)
-	up := &Upstream{Name: "application", URL: u, Timeout: 2 * time.Second}
+	up := &Upstream{Name: "application", URLs: []*url.URL{u}, Timeout: 2 * time.Second}
 	h := build(t, []Route{
 		{Path: "/private/", SignIn: Browser | Bearer, Allow: r.of("developers"), Upstream: up},
 		{Path: "/", Allow: r.of("public"), Upstream: up},
@@ -390,7 +390,7 @@ func TestDeadUpstream(t *testing.T) {
 	dead := &url.URL{Scheme: "http", Host: l.Addr().String()}
 	l.Close()
 	var log bytes.Buffer
-	h := build(t, []Route{{Path: "/", SignIn: Browser, Allow: newRules(t).of("signed-in"), Upstream: &Upstream{Name: "dead", URL: dead}}}, func(c *Config) {
+	h := build(t, []Route{{Path: "/", SignIn: Browser, Allow: newRules(t).of("signed-in"), Upstream: &Upstream{Name: "dead", URLs: []*url.URL{dead}}}}, func(c *Config) {
 		c.Log = slog.New(slog.NewTextHandler(&log, nil))
 	})
 	const jane = "Cookie: " + cookieName + "=jane"
@@ -423,10 +423,10 @@ func TestUpstreamThatNeverAnswers(t *testing.T) {
 	gone := make(chan struct{})
 	h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done(); close(gone) }), nil)
 	for _, f := range h.proxy.upstreams {
-		f.connection.ResponseHeaderTimeout = 50 * time.Millisecond
+		f.connection.servers[0].transport.ResponseHeaderTimeout = 50 * time.Millisecond
 	}
-	if res := h.get(t, "/"); res.StatusCode != 502 {
-		t.Errorf("got %d, want 502", res.StatusCode)
+	if res := h.get(t, "/"); res.StatusCode != 504 {
+		t.Errorf("got %d, want 504", res.StatusCode)
 	}
 	<-gone
 }
@@ -679,7 +679,7 @@ func TestConnectionsToAnUpstreamAreReused(t *testing.T) {
 	srv.Start()
 	defer srv.Close()
 	u, _ := url.Parse(srv.URL)
-	h := build(t, []Route{{Path: "/", Allow: newRules(t).of("public"), Upstream: &Upstream{Name: "x", URL: u}}}, nil)
+	h := build(t, []Route{{Path: "/", Allow: newRules(t).of("public"), Upstream: &Upstream{Name: "x", URLs: []*url.URL{u}}}}, nil)
 	defer h.proxy.Close()
 	var wg sync.WaitGroup
 	for range 16 {
@@ -704,8 +704,8 @@ func TestConnectionsToAnUpstreamAreReused(t *testing.T) {
 
 func TestUpstreamURLs(t *testing.T) {
 	for raw, fine := range map[string]bool{
-		"http://127.0.0.1:8000": true, "https://app.internal/": true, "http://[::1]:80": true,
-		"": false, "127.0.0.1:8000": false, "ftp://x": false, "http://": false, "http://:80": false, "http://user@x": false, "http://x/path": false, "http://x/?q": false, "http://x?": false, "http:x": false, "unix:/run/x": false,
+		"http://127.0.0.1:8000": true, "https://app.internal/": true, "http://[::1]:80": true, "h2c://127.0.0.1:50051": true, "unix:/run/app.sock": true, "unix:///run/app.sock": true,
+		"": false, "127.0.0.1:8000": false, "ftp://x": false, "http://": false, "http://:80": false, "http://user@x": false, "http://x/path": false, "http://x/?q": false, "http://x?": false, "http:x": false, "unix:run/x": false, "unix://run/x": false, "unix:/": false, "unix:/run/x?q": false,
 	} {
 		u, err := url.Parse(raw)
 		if err != nil {

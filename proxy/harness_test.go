@@ -310,7 +310,7 @@ func newWire(t testing.TB) *wire {
 	return u
 }
 
-func (u *wire) upstream() *Upstream { return &Upstream{Name: "wire", URL: u.URL} }
+func (u *wire) upstream() *Upstream { return &Upstream{Name: "wire", URLs: []*url.URL{u.URL}} }
 
 func (u *wire) accept() {
 	for {

@@ -34,6 +34,7 @@ var meanings = map[Reason]string{
 	Reason(session.ReasonProviderUnavailable): "the provider had to be asked and gave no usable answer",
 	Reason(session.ReasonStoreUnavailable):    "the session store, or an audit log with on_failure: refuse, cannot be used",
 	ReasonUpstreamUnavailable:                 "the caller was let in, and the application gave no answer",
+	ReasonTooLarge:                            "the caller was let in, and the body was larger than the route takes",
 }
 
 // Meaning is what a reason means, for those who run claimproxy; empty for a word that is

@@ -241,7 +241,7 @@ func TestClosedRoutesCannotBeOpened(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			route := test.route
 			route.Name, route.Hosts, route.Path, route.PublicFrom = "x", []string{publicHost}, "/", prefixes("127.0.0.1/32")
-			route.Upstream = &Upstream{URL: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}
+			route.Upstream = &Upstream{URLs: []*url.URL{&url.URL{Scheme: "http", Host: "127.0.0.1:1"}}}
 			table, err := NewTable([]Route{route})
 			if err != nil {
 				t.Fatal(err)

@@ -66,10 +66,11 @@ type exchange struct {
 	target   Target
 	route    *Entry // nil: none was found, or looked for
 	verdict  Verdict
-	returnTo string // where to go after signing in, if not to what was asked for
-	own      bool   // it is for a page of our own
-	upstream string // the name of the one that was asked
-	leftOut  int    // see Event.LeftOut
+	returnTo string  // where to go after signing in, if not to what was asked for
+	own      bool    // it is for a page of our own
+	upstream string  // the name of the one that was asked
+	server   *server // the one of its servers that has answered
+	leftOut  int     // see Event.LeftOut
 	// status is what was sent, 0 as long as nothing was.
 	status int
 	// finished is set when the walk has come to its end without a panic.

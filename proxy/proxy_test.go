@@ -9,7 +9,7 @@ import (
 
 func TestNewRefusesWhatIsIncomplete(t *testing.T) {
 	public := newRules(t).of("public")
-	up := &Upstream{Name: "x", URL: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}
+	up := &Upstream{Name: "x", URLs: []*url.URL{&url.URL{Scheme: "http", Host: "127.0.0.1:1"}}}
 	fine := func() (Config, Route) {
 		return Config{
 			PublicURL: &url.URL{Scheme: "https", Host: publicHost}, Endpoints: "/.auth", Answers: answer.New(answer.Options{}),
@@ -35,7 +35,7 @@ func TestNewRefusesWhatIsIncomplete(t *testing.T) {
 		"no store, and no cookies":    {func(c *Config, r *Route) { c.Sessions = nil; r.SignIn = Bearer }, true},
 		"no upstream":                 {func(_ *Config, r *Route) { r.Upstream = nil }, false},
 		"an upstream with a path": {func(_ *Config, r *Route) {
-			r.Upstream = &Upstream{URL: &url.URL{Scheme: "http", Host: "x", Path: "/y"}}
+			r.Upstream = &Upstream{URLs: []*url.URL{&url.URL{Scheme: "http", Host: "x", Path: "/y"}}}
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

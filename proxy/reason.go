@@ -22,6 +22,8 @@ const (
 	ReasonBadHost Reason = "bad-host"
 	// ReasonUpstreamUnavailable: the upstream cannot be reached or gave no answer.
 	ReasonUpstreamUnavailable Reason = "upstream-unavailable"
+	// ReasonTooLarge: the body is larger than the route takes.
+	ReasonTooLarge Reason = "too-large"
 )
 
 // Reasons are all the words that there are, so that whoever counts by them knows
@@ -38,4 +40,5 @@ var Reasons = []Reason{
 	Reason(session.ReasonTwoCredentials),
 
 	Reason(session.ReasonProviderUnavailable), Reason(session.ReasonStoreUnavailable), ReasonUpstreamUnavailable,
+	ReasonTooLarge,
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -85,12 +86,29 @@ func (p *Proxy) deny(x *exchange, v Verdict) {
 	}
 }
 
-// upstreamFailed answers a request that was let in and got no answer.
-func (p *Proxy) upstreamFailed(x *exchange) {
+// upstreamFailed answers a request that was let in and got no answer, because of err.
+func (p *Proxy) upstreamFailed(x *exchange, err error) {
 	leaveBody(x, linger)
 	v := Verdict{Reason: ReasonUpstreamUnavailable}
 	x.verdict.Reason = v.Reason
-	p.answer(x, http.StatusBadGateway, v)
+	switch {
+	case errors.Is(err, errNoServer):
+		setRetryAfter(x.Header(), v)
+		p.answer(x, http.StatusServiceUnavailable, v)
+	case isTimeout(err) && !isDial(err):
+		p.answer(x, http.StatusGatewayTimeout, v)
+	default:
+		p.answer(x, http.StatusBadGateway, v)
+	}
+}
+
+// tooLarge answers a request that was let in, and whose body is larger than its route
+// takes (RFC 9110 section 15.5.14).
+func (p *Proxy) tooLarge(x *exchange) {
+	leaveBody(x, linger)
+	v := Verdict{Reason: ReasonTooLarge}
+	x.verdict.Reason = v.Reason
+	p.answer(x, http.StatusRequestEntityTooLarge, v)
 }
 
 // leaveBody arranges that an answer which did not need the request's body goes out

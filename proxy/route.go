@@ -59,6 +59,12 @@ type Route struct {
 	PassPreflight bool
 	// Upstream is where the request goes.
 	Upstream *Upstream
+	// MaxBody bounds the body of a request; zero is no bound.
+	MaxBody int64
+	// StripPrefix is what the upstream does not get of the path: the first segments of
+	// Path, none of which is "*". It is decided on the whole path. X-Forwarded-Prefix
+	// tells the upstream.
+	StripPrefix string
 	// Headers are the identity headers that the upstream gets.
 	Headers []IdentityHeader
 	// ForwardToken leaves the access token on the request, and the fields beside it that

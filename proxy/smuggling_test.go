@@ -206,7 +206,7 @@ func earlyHouse(t *testing.T, log io.Writer) (h *house, seen func() []string) {
 		l.Close()
 		all.Wait()
 	})
-	up := &Upstream{Name: "early", URL: &url.URL{Scheme: "http", Host: l.Addr().String()}}
+	up := &Upstream{Name: "early", URLs: []*url.URL{&url.URL{Scheme: "http", Host: l.Addr().String()}}}
 	h = build(t, []Route{{Path: "/public/", Allow: newRules(t).of("public"), Upstream: up}}, nil)
 	h.server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(log, nil), slog.LevelError)
 	return h, func() []string {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net/http"
 	"strings"
 )
@@ -149,6 +150,20 @@ func (p *Proxy) dropOwnSetCookies(h http.Header) {
 			return
 		}
 	}
+}
+
+// answerBody is the body of an upstream's answer that may end in trailers, announced or
+// not. They are known when it is closed, and passed on after that.
+type answerBody struct {
+	io.ReadCloser
+	answer *http.Response
+	filter func(http.Header)
+}
+
+func (b *answerBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.filter(b.answer.Trailer)
+	return err
 }
 
 // setCookieName returns the name under which the cookie of a Set-Cookie line comes

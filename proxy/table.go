@@ -30,6 +30,7 @@ type Entry struct {
 	// demanded is set where a front proxy names a policy: nobody passes it who is not
 	// known, whatever passes on the route without.
 	demanded bool
+	strip    int // how many segments of the path are not forwarded
 }
 
 // Rule returns who may with a method, or nil if the route does not take it.
@@ -68,6 +69,12 @@ func NewTable(routes []Route) (*Table, error) {
 		}
 		if slices.Contains(r.Providers, "") {
 			return nil, wrap(errors.New("it names a provider without an id"))
+		}
+		if r.StripPrefix != "" {
+			if err = CheckPrefix(r.StripPrefix, r.Path); err != nil {
+				return nil, wrap(err)
+			}
+			e.strip = strings.Count(r.StripPrefix, "/")
 		}
 		path, err := parsePattern(r.Path)
 		if err != nil {

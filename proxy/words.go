@@ -31,6 +31,8 @@ var wordsByReason = map[Reason]words{
 	ReasonUpstreamUnavailable: {"The application does not answer",
 		"You were let in, but the application behind this address cannot be reached just now."},
 
+	ReasonTooLarge: {"This is too large", "What was sent is larger than this address takes."},
+
 	Reason(policy.ReasonNobody):     {"Nobody may open this", "This address is closed to everybody."},
 	Reason(policy.ReasonNotAllowed): {"You may not open this", "Your account does not have what this address needs."},
 	reasonStepUp: {"Please sign in once more",

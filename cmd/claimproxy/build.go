@@ -81,7 +81,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
 		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})
-	table, err := c.table()
+	table, err := c.table(upstreamTLS)
 	if err != nil {
 		return nil, err
 	}

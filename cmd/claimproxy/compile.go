@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func (c *compiled) test(report *config.Report) error {
 
 // stage is the proxy of the configuration, to be asked about made-up requests.
 func (c *compiled) stage() (*rehearsal.Stage, error) {
-	table, err := c.table()
+	table, err := c.table(func(*config.Upstream) (*proxy.TLS, error) { return nil, nil })
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +211,9 @@ func (c *compiled) namedValues() []string {
 	return slices.Sorted(maps.Keys(used))
 }
 
-// table makes the proxy's routes. Upstreams that several routes name are one.
-func (c *compiled) table() (*proxy.Table, error) {
+// table makes the proxy's routes. Upstreams that several routes name are one; tls says how
+// each is spoken with.
+func (c *compiled) table(tls func(*config.Upstream) (*proxy.TLS, error)) (*proxy.Table, error) {
 	upstreams := map[*config.Upstream]*proxy.Upstream{}
 	routes := make([]proxy.Route, len(c.config.Routes))
 	for i := range c.config.Routes {
@@ -219,14 +221,18 @@ func (c *compiled) table() (*proxy.Table, error) {
 		u := upstreams[r.Upstream.Upstream]
 		if u == nil && r.Upstream.Upstream != nil {
 			u = newUpstream(r.Upstream)
+			var err error
+			if u.TLS, err = tls(r.Upstream.Upstream); err != nil {
+				return nil, fmt.Errorf("upstream %s: %w", u.Name, err)
+			}
 			upstreams[r.Upstream.Upstream] = u
 		}
 		route := proxy.Route{
 			Name: routeName(r), Hosts: bracketed(r.Hosts), Path: r.Path, Methods: r.Methods,
 			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
 			Upstream: u, ForwardToken: r.ForwardToken, Providers: r.Providers, PublicFrom: r.PublicFrom,
-			PassPreflight: r.CORSPreflight == config.CORSPreflightPass,
-			BasicToken:    r.AcceptBasicToken, Identify: r.Identify,
+			PassPreflight: r.CORSPreflight == config.CORSPreflightPass, StripPrefix: r.StripPrefix, MaxBody: int64(r.MaxBody),
+			BasicToken: r.AcceptBasicToken, Identify: r.Identify,
 		}
 		for _, s := range r.PassSchemes {
 			route.PassSchemes = append(route.PassSchemes, proxy.Scheme{Name: s.Scheme, Prefix: s.Prefix})
@@ -272,9 +278,14 @@ func bracketed(hosts []string) []string {
 }
 
 func newUpstream(ref config.UpstreamRef) *proxy.Upstream {
+	urls := ref.URLs()
 	name := ref.Ref
 	if name == "" {
-		name = ref.URL.Host
+		if name = urls[0].Host; name == "" {
+			name = urls[0].String()
+		}
 	}
-	return &proxy.Upstream{Name: name, URL: ref.URL, Timeout: ref.Timeout}
+	return &proxy.Upstream{
+		Name: name, URLs: urls, Timeout: ref.Timeout, Health: ref.Health, OwnHost: ref.Host == config.HostUpstream,
+	}
 }

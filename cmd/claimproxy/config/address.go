@@ -23,7 +23,7 @@ var (
 	publicRule   = urlRule{expected: "an https URL with nothing behind the host"}
 	issuerRule   = urlRule{expected: "an https URL", path: true}
 	endpointRule = urlRule{expected: "an https URL", path: true, query: true}
-	upstreamRule = urlRule{expected: "an http or https URL with nothing behind the host", plainHTTP: true}
+	upstreamRule = urlRule{expected: "an http, https or h2c URL with nothing behind the host, or unix:/PATH", plainHTTP: true}
 )
 
 // url decodes a URL. Which ones are legal is up to the key.
@@ -39,13 +39,19 @@ func (l *loader) url(n *yaml.Node, to **url.URL, path string) bool {
 	if err != nil { // "127.0.0.1:8000", which lacks a scheme
 		u = &url.URL{Opaque: n.Value}
 	}
-	u.Host = strings.ToLower(u.Host)
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.Is6() {
-		// An IPv6 address has many spellings, and one that browsers send (RFC 5952).
-		u.Host = strings.Replace(u.Host, "["+u.Hostname()+"]", "["+addr.String()+"]", 1)
-	}
+	u.Host = canonicalHost(u)
 	*to = u
 	return true
+}
+
+// canonicalHost is the host of a URL in the one spelling that all its spellings share.
+func canonicalHost(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.Is6() {
+		// An IPv6 address has many spellings, and one that browsers send (RFC 5952).
+		host = strings.Replace(host, "["+strings.ToLower(u.Hostname())+"]", "["+addr.String()+"]", 1)
+	}
+	return host
 }
 
 // check says what is wrong with a URL, "" for nothing, and what was meant instead.

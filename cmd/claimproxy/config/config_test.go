@@ -34,8 +34,9 @@ routes:
 func TestDefaultsOfTheSmallestFile(t *testing.T) {
 	got := mustParse(t, smallest)
 	upstream := &Upstream{
-		URL:             &url.URL{Scheme: "http", Host: "127.0.0.1:8000"},
+		URL:             []string{"http://127.0.0.1:8000"},
 		Timeout:         2 * time.Minute,
+		Host:            HostPreserve,
 		IdentityHeaders: IdentityHeaders{{Preset: PresetXForwarded}},
 	}
 	want := &Config{

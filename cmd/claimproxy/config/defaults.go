@@ -135,6 +135,9 @@ func (l *loader) upstreamDefaults(u *Upstream) {
 	if !l.good(&u.Timeout) {
 		u.Timeout = 2 * time.Minute
 	}
+	if !l.good(&u.Host) {
+		u.Host = HostPreserve
+	}
 	if !l.good(&u.IdentityHeaders) {
 		u.IdentityHeaders = IdentityHeaders{{Preset: PresetXForwarded}}
 	}
@@ -164,6 +167,9 @@ func (l *loader) routeDefaults(c *Config, r *Route) {
 		}
 		if !l.good(&r.ForwardToken) {
 			r.ForwardToken = u.ForwardToken
+		}
+		if !l.set(&r.StripPrefix) {
+			r.StripPrefix = u.StripPrefix
 		}
 	} else if !l.good(&r.IdentityHeaders) {
 		r.IdentityHeaders = IdentityHeaders{{Preset: PresetXForwarded}}

@@ -101,6 +101,12 @@ func (l *loader) validateAsked(c *Config, r *Route) {
 	if l.good(&r.CORSPreflight) {
 		l.bad(&r.CORSPreflight, why)
 	}
+	if l.good(&r.StripPrefix) {
+		l.bad(&r.StripPrefix, why)
+	}
+	if l.good(&r.MaxBody) {
+		l.bad(&r.MaxBody, why)
+	}
 }
 
 // warnUnasked warns of routes that lead nowhere.

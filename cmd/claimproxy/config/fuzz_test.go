@@ -44,7 +44,7 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted: %+v", c)
 		}
 		for _, route := range c.Routes {
-			if u := route.Upstream.Upstream; u == nil && (route.Upstream.Ref != "" || c.ForwardAuth == ForwardAuthOff) || u != nil && (u.URL.Host == "" || u.Timeout <= 0) || len(route.Hosts) == 0 || len(route.SignIn) == 0 ||
+			if u := route.Upstream.Upstream; u == nil && (route.Upstream.Ref != "" || c.ForwardAuth == ForwardAuthOff) || u != nil && (len(u.URLs()) == 0 || u.URLs()[0] == nil || u.Timeout <= 0) || len(route.Hosts) == 0 || len(route.SignIn) == 0 ||
 				len(route.IdentityHeaders) == 0 || (route.Allow == nil) == (len(route.Rules) == 0) || !strings.HasPrefix(route.Path, "/") {
 				t.Errorf("accepted: %+v", route)
 			}

@@ -73,7 +73,7 @@ routes:
 	}
 	for i := range c.Routes {
 		at, path := c.Place(&c.Routes[i].Path)
-		got = append(got, fmt.Sprint(at, " ", path, " ", c.Routes[i].Upstream.URL))
+		got = append(got, fmt.Sprint(at, " ", path, " ", c.Routes[i].Upstream.URL[0]))
 	}
 	at, path := c.Place(&c.Routes[2].Rules[0].Methods)
 	got = append(got, fmt.Sprint(at, " ", path))

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ routes:
 	if got := c.Providers[1].Scopes; len(got) != 2 || got[1] != "email" {
 		t.Errorf("scopes: got %q", got)
 	}
-	if got := c.Routes[1]; got.Upstream.URL.Host != "127.0.0.1:8000" || got.Allow.Text != "groups contains teams/a" {
+	if got := c.Routes[1]; !slices.Equal(got.Upstream.URL, []string{"http://127.0.0.1:8000"}) || got.Allow.Text != "groups contains teams/a" {
 		t.Errorf("the second route: got %v and %q", got.Upstream.URL, got.Allow.Text)
 	}
 }

@@ -2,67 +2,13 @@ package config
 
 import (
 	"net/netip"
-	"net/url"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/proxy"
 )
-
-// Upstream is an application that requests are forwarded to.
-type Upstream struct {
-	// Name is the upstream's key, made like a policy's; empty for one that stands in
-	// a route.
-	Name string `yaml:",key"`
-	// URL is where the application listens: http or https, a host and perhaps a port.
-	// It has no path: the path that was decided on is the one that is forwarded.
-	URL *url.URL `yaml:"url,required"`
-	// Timeout is how long the application may take from the end of the request to the
-	// header of its response; the body may take as long as it likes. The default is
-	// 2m.
-	Timeout time.Duration `yaml:"timeout"`
-	// IdentityHeaders is the default for the routes that use this upstream.
-	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
-	// ForwardToken is the default for the routes that use this upstream.
-	ForwardToken bool `yaml:"forward_token"`
-}
-
-func (u *Upstream) decode(l *loader, n *yaml.Node, path string) bool {
-	if isText(n) {
-		l.fault(n, path, "expected a mapping, got %s", quote(n.Value)).hint("write {url: %s}", quote(n.Value))
-		return false
-	}
-	return l.structureInto(u, n, path)
-}
-
-// UpstreamRef is how a route names its upstream: by its name in upstreams, by a URL,
-// or with a mapping of its own like those in upstreams. The zero value is none.
-type UpstreamRef struct {
-	// Ref is the name as it stands in the file, empty for a URL or a mapping.
-	Ref string
-	// Upstream is what is meant, nil for none. Load has made sure that it is there when
-	// Ref is.
-	*Upstream
-}
-
-func (u *UpstreamRef) decode(l *loader, n *yaml.Node, path string) bool {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		u.Upstream = new(Upstream)
-		return l.structureInto(u.Upstream, n, path)
-	case !isText(n) || n.Value == "":
-		l.fault(n, path, "expected the name of an upstream, a URL or a mapping, got %s", l.describe(n))
-		return false
-	case strings.Contains(n.Value, "://"):
-		u.Upstream = new(Upstream)
-		return l.into(&u.Upstream.URL, n, path)
-	}
-	u.Ref = n.Value
-	return true
-}
 
 // Route says who may do what at a place, and which application is there.
 type Route struct {
@@ -132,6 +78,14 @@ type Route struct {
 	// that are known are told to the application, bad credentials are refused, and who
 	// has none is let in. The default is false.
 	Identify bool `yaml:"identify"`
+	// StripPrefix is what the application does not get of the path: the first segments
+	// of Path. What is decided on is the whole path. The application is told in
+	// X-Forwarded-Prefix; links, redirects and cookies that it makes are its own affair.
+	// The default is the upstream's, else nothing.
+	StripPrefix string `yaml:"strip_prefix"`
+	// MaxBody is how large the body of a request can be, as 512KiB, 64MiB or 2GiB; a
+	// larger one gets 413. The default is no limit.
+	MaxBody Size `yaml:"max_body"`
 }
 
 // PassScheme is a scheme of Authorization, and what credentials of it begin with.

@@ -24,6 +24,8 @@ func form(t reflect.Type) *jsonschema.Schema {
 		return text() // which URLs are legal is up to the key
 	case reflect.TypeFor[time.Duration]():
 		return refer("duration")
+	case reflect.TypeFor[Size]():
+		return matching(sizePattern.String(), "expected "+sizeExpected)
 	case reflect.TypeFor[netip.Prefix]():
 		return matching(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`, "expected "+networkExpected)
 	case reflect.TypeFor[TrustedProxy]():
@@ -44,7 +46,7 @@ func form(t reflect.Type) *jsonschema.Schema {
 		return parameters()
 	case reflect.TypeFor[UpstreamRef]():
 		return anyOf(
-			matching(`^([A-Za-z0-9_-]+|[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+/?)$`, "expected the name of an upstream, a URL or a mapping"),
+			matching(`^([A-Za-z0-9_-]+|`+server+`)$`, "expected the name of an upstream, a URL or a mapping"),
 			refer("upstream"),
 		)
 	case reflect.TypeFor[TestRequest]():
@@ -100,6 +102,7 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 		s.OneOf = []*jsonschema.Schema{{Required: []string{"allow"}}, {Required: []string{"rules"}}}
 		s.Extras = map[string]any{"dependencies": map[string]any{
 			"shadow": []string{"allow"}, "forward_token": []string{"upstream"}, "cors_preflight": []string{"upstream"},
+			"strip_prefix": []string{"upstream"}, "max_body": []string{"upstream"},
 		}}
 	},
 	reflect.TypeFor[Session](): func(s *jsonschema.Schema) {
@@ -112,6 +115,9 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 		whole := &jsonschema.Schema{Required: []string{"secrets", "redis"}, Properties: jsonschema.NewProperties()}
 		whole.Properties.Set("redis", wholeRedis())
 		s.AllOf = []*jsonschema.Schema{with(StoreRedis, whole), with(StoreCookie, &jsonschema.Schema{Required: []string{"secrets"}})}
+	},
+	reflect.TypeFor[Upstream](): func(s *jsonschema.Schema) {
+		s.Extras = map[string]any{"dependencies": map[string]any{"cert": []string{"key"}, "key": []string{"cert"}}}
 	},
 	reflect.TypeFor[Test](): func(s *jsonschema.Schema) {
 		s.Not = &jsonschema.Schema{Required: []string{"as", "claims"}}

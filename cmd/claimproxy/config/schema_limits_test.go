@@ -22,8 +22,10 @@ const (
 	plainChar = `([A-Za-z0-9._~!$&'()+,=:@-]|%[0-9A-F]{2})`
 	// authority stands between :// and the path of a URL.
 	authority = `[^/?#@]+`
-	https     = `^([Hh][Tt][Tt][Pp][Ss]://` + authority
-	http      = `|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|127\.[0-9.]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?`
+	// server is an upstream's.
+	server = `([Hh]([Tt][Tt][Pp][Ss]?|2[Cc])://` + authority + `/?|unix:(//)?/[^?#]*[^/?#])`
+	https  = `^([Hh][Tt][Tt][Pp][Ss]://` + authority
+	http   = `|[Hh][Tt][Tt][Pp]://([Ll][Oo][Cc][Aa][Ll][Hh][Oo][Ss][Tt]|127\.[0-9.]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?`
 )
 
 // limits are known by type and key. A key that is not here is limited by its type.
@@ -82,7 +84,12 @@ var limits = map[string]limit{
 	"Bearer.audiences":       {value: matching(`\S`, "expected an audience")},
 
 	"Policy.providers": {filled: true, unique: true},
-	"Upstream.url":     {value: matching(`^[Hh][Tt][Tt][Pp][Ss]?://`+authority+`/?$`, "expected "+upstreamRule.expected)},
+
+	"Upstream.url":          {value: matching(`^`+server+`$`, "expected "+upstreamRule.expected), filled: true, unique: true},
+	"Upstream.health":       {value: matching(`^(/`+plainChar+`+)*/?(\?[^# ]*)?$`, "expected a path, as in /healthz")},
+	"Upstream.strip_prefix": {value: fixedPath("/grafana")},
+	"Upstream.server_name":  {value: matching(`^[A-Za-z0-9._:-]+$`, "expected a host name")},
+	"Route.strip_prefix":    {value: fixedPath("/grafana")},
 
 	"Route.host": {value: matching(`^((\*\.)?[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?)$`, `expected a host name alone, or one such as "*.int.example.org"`),
 		filled: true, unique: true},

@@ -22,6 +22,7 @@ var probes = []string{
 	"{file: invent-secret}", "{file: session-secret}", "[{file: session-secret}]", "{env: CLIENT_SECRET}", "{credential: client}", "{file: invent-secret, env: CLIENT_SECRET}", "{file: null}", "{credential: a/b}",
 	"grafana", "[grafana, {X-Role: name}]", "[none]", "[none, grafana]", "{X-Role: {admins: a, else: b}}", "{X-Role: {else: b}}", "{Host: name}", "{X-Role: ' a'}",
 	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "x-original", "'unix:'", "['unix:', 10.0.0.1]", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
+	"preserve", "64MiB", "64M", "0B", "/grafana", "h2c://127.0.0.1:1", "unix:/run/app.sock", "['http://127.0.0.1:1', 'unix:/run/app.sock']",
 	"redis://127.0.0.1:6379/1", "[REDISS://a.example.org]", "unix:///run/redis.sock?db=2", "redis://x:y@127.0.0.1",
 	"invent-keys", "['Bearer glsa_', Token]", "tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "continue", "qfieldcloud", "[qfieldcloud]", "native", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
 	"[{id: invent, issuer: 'https://invent.example.org', client_id: abc}]", "[{id: invent, issuer: 'https://invent.example.org', client_id: abc, clients: [{client_id: a}]}]", "[{client_id: a}]", "[{id: invent, issuer: 'https://invent.example.org'}]",
@@ -39,8 +40,8 @@ providers: [{id: invent, issuer: "https://invent.example.org", client_id: abc, m
 native: {discovery: [{kind: qfieldcloud}]}
 session: {cookie: {}, redis: {}}
 policies: {developers: {require: groups contains a}, admins: groups contains b}
-upstreams: {telemetry: {url: "http://127.0.0.1:8000"}}
-routes: [{path: /grafana/, upstream: telemetry, allow: developers}, {upstream: telemetry, rules: [{methods: HEAD, allow: signed-in}]}]
+upstreams: {telemetry: {url: "https://127.0.0.1:8000", cert: tls/cert.pem, key: tls/key.pem}}
+routes: [{path: /grafana/, upstream: telemetry, allow: developers}, {upstream: "http://127.0.0.1:8001", rules: [{methods: HEAD, allow: signed-in}]}]
 people: {developer: {groups: [a]}, admin: {groups: [b]}}
 tests: [{request: GET /grafana/, as: developer, expect: allow}]
 `

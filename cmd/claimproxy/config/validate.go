@@ -77,7 +77,7 @@ func (l *loader) validateTop(c *Config) {
 		}
 	}
 	if t := c.TLS; t != nil && l.good(&t.Cert) && l.good(&t.Key) && !l.env.WithoutSecrets {
-		l.validateTLS(t)
+		l.validatePair(&t.Cert, &t.Key)
 	}
 	l.validateTrusted(c)
 	if l.good(&c.Endpoints) {
@@ -97,35 +97,27 @@ func origin(u *url.URL) *url.URL {
 	return &url.URL{Scheme: u.Scheme, Host: host}
 }
 
-func (l *loader) validateTLS(t *TLS) {
-	cert, err := l.env.ReadFile(t.Cert)
+// validatePair checks a certificate and its key, given by the addresses of their fields.
+func (l *loader) validatePair(certFile, keyFile *string) {
+	cert, err := l.env.ReadFile(*certFile)
 	if err != nil {
-		l.bad(&t.Cert, "the certificate cannot be read: %v", err)
+		l.bad(certFile, "the certificate cannot be read: %v", err)
 	}
-	key, keyErr := l.env.ReadFile(t.Key)
+	key, keyErr := l.env.ReadFile(*keyFile)
 	if keyErr != nil {
-		l.bad(&t.Key, "the key cannot be read: %v", keyErr)
+		l.bad(keyFile, "the key cannot be read: %v", keyErr)
 	}
 	if err != nil || keyErr != nil {
 		return
 	}
-	l.secretFiles = append(l.secretFiles, t.Key)
+	l.secretFiles = append(l.secretFiles, *keyFile)
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
-		l.bad(&t.Cert, "the certificate and the key cannot be used: %s", strings.TrimPrefix(err.Error(), "tls: "))
+		l.bad(certFile, "the certificate and the key cannot be used: %s", strings.TrimPrefix(err.Error(), "tls: "))
 		return
 	}
-	if l.worldReadable(t.Key) {
-		p := l.places[&t.Key]
-		l.warn(p.node, p.path, "everybody on this machine can read %s", quote(t.Key)).hint("chmod o= %s", t.Key)
-	}
-}
-
-func (l *loader) validateUpstream(u *Upstream) {
-	if strings.ContainsFunc(u.Name, func(r rune) bool { return r > 0x7f || !isNameByte(byte(r)) }) {
-		l.bad(&u.Name, "expected a name of letters, digits, - and _, got %s", quote(u.Name))
-	}
-	if l.good(&u.URL) && l.checkURL(&u.URL, u.URL.String(), upstreamRule) {
-		u.URL = &url.URL{Scheme: u.URL.Scheme, Host: u.URL.Host}
+	if l.worldReadable(*keyFile) {
+		p := l.places[keyFile]
+		l.warn(p.node, p.path, "everybody on this machine can read %s", quote(*keyFile)).hint("chmod o= %s", *keyFile)
 	}
 }
 

@@ -31,6 +31,7 @@ func (l *loader) validateRoutes(c *Config, root *yaml.Node) {
 			l.validateMethods(r.Methods)
 		}
 		l.validateTarget(c, r)
+		l.validateStripPrefix(r)
 		l.validateAllow(r)
 		l.validateShadows(r)
 		l.validateSignIn(c, r)
@@ -184,6 +185,27 @@ func (l *loader) validateTarget(c *Config, r *Route) {
 		f.hint("did you mean http://%s?", r.Upstream.Ref)
 	} else {
 		f.suggest(r.Upstream.Ref, names)
+	}
+}
+
+// validateStripPrefix checks that the route is below what is taken off its path.
+func (l *loader) validateStripPrefix(r *Route) {
+	at := any(&r.StripPrefix)
+	switch own := l.set(&r.StripPrefix); {
+	case r.StripPrefix == "" && !own, own && !l.good(&r.StripPrefix), !l.fine(&r.Path):
+		return
+	case own && !l.checkFixedPath(&r.StripPrefix, r.StripPrefix, "/grafana"):
+		return
+	case !own:
+		if u := r.Upstream.Upstream; u == nil || !l.good(&u.StripPrefix) {
+			return
+		}
+		if at = &r.Path; !l.good(&r.Path) {
+			at = r
+		}
+	}
+	if !below(r.StripPrefix, strings.TrimSuffix(r.Path, "/")) {
+		l.bad(at, "the path of this route, %s, is not below %s, which is taken off it", quote(r.Path), r.StripPrefix)
 	}
 }
 

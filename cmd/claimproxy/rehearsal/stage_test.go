@@ -18,7 +18,7 @@ import (
 // stageOf makes a stage of a configuration with two providers and these routes.
 func stageOf(t *testing.T, routes ...proxy.Route) *rehearsal.Stage {
 	t.Helper()
-	upstream := &proxy.Upstream{Name: "app", URL: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}
+	upstream := &proxy.Upstream{Name: "app", URLs: []*url.URL{&url.URL{Scheme: "http", Host: "127.0.0.1:1"}}}
 	for i := range routes {
 		routes[i].Name, routes[i].Hosts, routes[i].Upstream = routes[i].Path, []string{"app.example.org"}, upstream
 	}

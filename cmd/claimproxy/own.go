@@ -67,7 +67,7 @@ func ownPaths(cfg *config.Config) []string {
 func qfieldClouds(cfg *config.Config) map[string]native.QFieldCloud {
 	clouds := map[string]native.QFieldCloud{}
 	for _, d := range cfg.Native.Discovery {
-		clouds[d.Host] = native.QFieldCloud{ClientID: d.Client, Origin: cfg.PublicURL.String()}
+		clouds[d.Host] = native.QFieldCloud{ClientID: d.Client, ProviderHeader: cfg.Native.ProviderHeader, Origin: cfg.PublicURL.String()}
 	}
 	return clouds
 }

@@ -157,6 +157,9 @@ func (q QFieldCloud) provider(p *provider.Provider, c provider.Client, md *provi
 		RedirectHost: qgisHost, RedirectPort: qgisPort, ClientID: c.ID,
 		ExtraTokens: map[string]string{}, ProviderHeader: q.ProviderHeader, Styles: q.styles(p),
 	}
+	if p.Bearer.IDTokenHeader != "" {
+		item.ExtraTokens["id_token"] = p.Bearer.IDTokenHeader
+	}
 	if item.ProviderHeader == "" {
 		item.ProviderHeader = qfieldProviderHeader
 	}

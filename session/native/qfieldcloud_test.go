@@ -83,12 +83,17 @@ func TestTheClientForQFieldCanBeNamed(t *testing.T) {
 	t.Cleanup(idp.Close)
 	other := invent(idp.Issuer())
 	other.ID, other.Clients = "other", []provider.Client{{ID: "third"}}
-	_, body := ask(t, httptest.NewRequest(http.MethodGet, QFieldProvidersPath, nil), newHandler(t, invent(idp.Issuer()), other).providersOf(QFieldCloud{ClientID: "second", ProviderHeader: "X-Provider"}))
+	one := invent(idp.Issuer())
+	one.Bearer.IDTokenHeader = "X-ID-Token"
+	_, body := ask(t, httptest.NewRequest(http.MethodGet, QFieldProvidersPath, nil), newHandler(t, one, other).providersOf(QFieldCloud{ClientID: "second", ProviderHeader: "X-Provider"}))
 	list := document(t, body).([]any)
 	if len(list) != 1 {
 		t.Fatalf("got %d providers, want the one with that client\n%s", len(list), body)
 	}
 	item := list[0].(map[string]any)
+	if diff := cmp.Diff(map[string]any{"id_token": "X-ID-Token"}, item["extra_tokens"]); diff != "" {
+		t.Errorf("extra_tokens (-want +got):\n%s", diff)
+	}
 	if item["client_id"] != "second" || item["idp_id_header"] != "X-Provider" || item["scope"] != "openid profile" {
 		t.Errorf("got %v", item)
 	}

@@ -26,7 +26,8 @@ func TestQFieldFindsItsWay(t *testing.T) {
 		t.Cleanup(cloud.Close)
 		s.Recorder = cloud.URL
 		before, _, _ := strings.Cut(s.config, "routes:")
-		s.config = before + "native: {discovery: {kind: qfieldcloud, client: native-secret}}\nroutes:\n  - {path: /, upstream: recorder, allow: developers}\n"
+		s.config = before + "native: {provider_header: X-QFC-IDP-ID, discovery: {kind: qfieldcloud, client: native-secret}}\nroutes:\n  - {path: /, upstream: recorder, allow: developers}\n"
+		s.config = strings.Replace(s.config, "    bearer:\n", "    bearer:\n      id_token_header: X-QFC-ID-Token\n", 1)
 		s.config = strings.Replace(s.config, "- client_id: native-secret\n", "- client_id: native-secret\n        redirect_uri: http://127.0.0.1:7070/\n", 1)
 		s.start()
 
@@ -58,8 +59,11 @@ func TestQFieldFindsItsWay(t *testing.T) {
 		}
 		// QField takes a redirect at log-in for a failure, and so there is none.
 		get(t, s.url+"/api/v1/auth/user/", "X-QFC-IDP-ID: invent").wantProblem(t, http.StatusUnauthorized, "no-credentials")
-		token := s.native("native-secret", "").signIn(people()["alice"]).Access
-		s.bearer("/api/v1/auth/user/", token, "X-QFC-IDP-ID: invent").wantStatus(t, http.StatusNotFound)
+		if extra, _ := p["extra_tokens"].(map[string]any); extra["id_token"] != "X-QFC-ID-Token" || p["idp_id_header"] != "X-QFC-IDP-ID" {
+			t.Errorf("got %v", p)
+		}
+		tokens := s.native("native-secret", "").signIn(people()["alice"])
+		s.bearer("/api/v1/auth/user/", tokens.Access, "X-QFC-IDP-ID: invent", "X-QFC-ID-Token: "+tokens.ID).wantStatus(t, http.StatusNotFound)
 
 		// Without the application the way in is still told.
 		cloud.Close()

@@ -52,6 +52,11 @@ var (
 		}),
 		install: "apt-get install --no-install-recommends qt6-networkauth-dev g++ pkg-config",
 	}
+	gitProgram = tool{
+		name:    "git",
+		present: func() bool { return onPath("git") },
+		install: "apt-get install --no-install-recommends git",
+	}
 	nginx = tool{
 		name:    "nginx",
 		present: func() bool { return nginxProgram() != "" },

@@ -16,6 +16,10 @@ import (
 // are the same keeps its connections, and what is known about its servers. The zero value
 // is ready, and safe for concurrent use.
 type Connections struct {
+	// Standard has http.Transport carry everything. Without it simple requests to simple
+	// upstreams go a shorter way, see direct.
+	Standard bool
+
 	mu   sync.Mutex
 	open map[connectionKey]*connection
 }
@@ -57,7 +61,7 @@ func (c *Connections) take(u *Upstream) *connection {
 		c.open = make(map[connectionKey]*connection)
 	}
 	if c.open[key] == nil {
-		c.open[key] = &connection{pool: newPool(u, key, config), key: key}
+		c.open[key] = &connection{pool: newPool(u, key, config, c.Standard), key: key}
 	}
 	c.open[key].users++
 	return c.open[key]
@@ -72,6 +76,9 @@ func (c *Connections) release(one *connection) {
 		delete(c.open, one.key)
 		for _, s := range one.servers {
 			s.transport.CloseIdleConnections()
+			if s.direct != nil {
+				s.direct.close()
+			}
 			if s.sockets != nil {
 				s.sockets.CloseIdleConnections()
 			}

@@ -25,6 +25,8 @@ type server struct {
 	url       *url.URL // a scheme of HTTP and a host, as requests to it have them
 	name      string   // for logs
 	transport *http.Transport
+	// direct is the short way for simple requests; nil: there is none.
+	direct *direct
 	// sockets is for websockets, which take HTTP/1.1 (RFC 6455 section 4.1), to a server
 	// that gets HTTP/2 otherwise. Nil: transport does both.
 	sockets *http.Transport
@@ -44,7 +46,7 @@ const (
 	rest      = 10 * time.Second
 )
 
-func newPool(u *Upstream, key connectionKey, config *tls.Config) *pool {
+func newPool(u *Upstream, key connectionKey, config *tls.Config, standard bool) *pool {
 	p := &pool{health: u.Health, ownHost: u.OwnHost, now: time.Now}
 	for _, one := range u.URLs {
 		s := &server{url: &url.URL{Scheme: one.Scheme, Host: one.Host}, name: one.String(), transport: newTransport(one, key, config)}
@@ -54,6 +56,9 @@ func newPool(u *Upstream, key connectionKey, config *tls.Config) *pool {
 			s.sockets = newTransport(s.url, key, nil)
 		case "unix":
 			s.url = &url.URL{Scheme: "http", Host: "localhost"}
+		}
+		if !standard && (one.Scheme == "http" || one.Scheme == "unix") {
+			s.direct = newDirect(s.url, s.transport, key.timeout)
 		}
 		p.servers = append(p.servers, s)
 	}
@@ -138,6 +143,9 @@ func (s *server) roundTrip(req *http.Request, ownHost bool) (*http.Response, err
 	}
 	if s.sockets != nil && len(req.Header["Upgrade"]) > 0 {
 		return s.sockets.RoundTrip(req)
+	}
+	if s.direct != nil && s.direct.takes(req) {
+		return s.direct.RoundTrip(req)
 	}
 	return s.transport.RoundTrip(req)
 }

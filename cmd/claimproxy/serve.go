@@ -59,6 +59,7 @@ the audit file again, for when it was renamed.`,
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal finds nobody listening, and kills
 		p := &process{watch: watch{log: log, lines: lines}, ready: func() {}}
+		p.connections.Standard = os.Getenv(transportVariable) == "standard"
 		to, err := auditTo(*auditFile, c.config.Audit, stdout, log)
 		if err != nil {
 			return err
@@ -74,6 +75,10 @@ the audit file again, for when it was renamed.`,
 	}
 	return cmd
 }
+
+// transportVariable, set to "standard", sends every request to upstreams through
+// http.Transport: the way out should the short one ever be at fault.
+const transportVariable = "CLAIMPROXY_TRANSPORT"
 
 // newLogger writes JSON, or text where a person is watching. To lines, nil for text,
 // further lines of JSON may be written, each in one piece.

@@ -110,7 +110,7 @@ func BenchmarkIdentityHeaders(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			p, e, h, target, v := &Proxy{}, &Entry{headers: compiled}, http.Header{}, &Target{}, &Verdict{Identity: id}
+			p, e, h, target, v := &Proxy{}, &Entry{headers: make(planner).plan(compiled)}, http.Header{}, &Target{}, &Verdict{Identity: id}
 			b.ReportAllocs()
 			for b.Loop() {
 				p.setIdentity(h, e, target, v)

@@ -15,17 +15,11 @@ func (p *Proxy) callerOf(q *Question, id *session.Identity) policy.Caller {
 	if id == nil {
 		return c
 	}
-	index, ok := id.Prepared(indexClaims).(*policy.Claims)
-	if !ok {
-		index = policy.Index(id.Claims)
-	}
 	// Without the scope openid there may be a person behind a token and no word about
 	// them: nobody who is known.
-	c.Claims, c.User = index, id.Auth != session.AuthClient && id.Subject != ""
+	c.Claims, c.User = knownOf(id).claims, id.Auth != session.AuthClient && id.Subject != ""
 	return c
 }
-
-func indexClaims(c session.Claims) any { return policy.Index(c) }
 
 // ask asks a rule about a caller. A rule may look at the path, and an application
 // behind two decoders gets another one than the rule; same tells that the outcome

@@ -106,8 +106,8 @@ func (p *Proxy) answerCheck(x *exchange, redirect bool) {
 func (p *Proxy) answerAllowed(x *exchange) {
 	identity := make(http.Header)
 	x.leftOut = p.setIdentity(identity, x.route, &x.target, &x.verdict)
-	for i := range x.route.headers {
-		name := x.route.headers[i].Name
+	for i := range x.route.headers.all {
+		name := x.route.headers.all[i].Name
 		x.Header()[name] = []string{identity.Get(name)}
 	}
 	p.answers.Empty(x, http.StatusOK)

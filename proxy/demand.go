@@ -53,10 +53,11 @@ func (p *Proxy) askable(policies map[string]*policy.Rule) error {
 		kinds |= Bearer
 	}
 	headers, err := compileHeaders(presets[DefaultPreset])
+	plan := make(planner).plan(headers)
 	for name, rule := range policies {
 		p.policies[name] = &Entry{
 			Route:   Route{Name: "policy " + name, SignIn: kinds, Allow: rule},
-			methods: methodTable{any: rule}, headers: headers,
+			methods: methodTable{any: rule}, headers: plan,
 		}
 	}
 	return err

@@ -157,38 +157,6 @@ func compileHeaders(headers []IdentityHeader) ([]headerSource, error) {
 	return compiled, nil
 }
 
-// setIdentity sets the identity headers of a route, of which nothing that a client
-// sent is left by now, and returns how many values were left out because they
-// could be taken for something else.
-func (p *Proxy) setIdentity(h http.Header, e *Entry, t *Target, v *Verdict) (leftOut int) {
-	id := v.Identity
-	if id == nil {
-		return 0
-	}
-	for i := range e.headers {
-		s := &e.headers[i]
-		if s.person && id.Auth == session.AuthClient {
-			continue
-		}
-		var value string
-		n := 0
-		switch {
-		case s.User:
-			value, n = single(id.User)
-		case s.Claim == "":
-			value = s.chosen(&v.Caller, t)
-		case s.Claim == "email" && !emailMayBeSent(id.Claims):
-		default:
-			value, n = p.values.of(lookup(id.Claims, s.Claim))
-		}
-		leftOut += n
-		if value != "" {
-			h[s.Name] = []string{value}
-		}
-	}
-	return leftOut
-}
-
 // chosen returns the value of the first rule that allows the caller.
 func (s *headerSource) chosen(c *policy.Caller, t *Target) string {
 	for _, v := range s.Values {

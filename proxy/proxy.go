@@ -107,6 +107,7 @@ type Proxy struct {
 	answers     *answer.Answers
 	names       map[string]string
 	values      valuer
+	number      uint64 // of no other proxy in this process
 	stripper    *stripper
 	upstreams   map[*Upstream]*forwarder
 	connections *Connections
@@ -148,6 +149,7 @@ func New(c Config) (_ *Proxy, err error) {
 		names:       maps.Clone(c.ProviderNames),
 		values:      valuer{named: make(map[string]bool, len(c.NamedGroups))},
 		stripper:    newStripper(c.Table, c.TokenFields),
+		number:      proxies.Add(1),
 		upstreams:   make(map[*Upstream]*forwarder),
 		connections: c.Connections,
 		bodyIdle:    bodyIdle,

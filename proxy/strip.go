@@ -46,7 +46,7 @@ func newStripper(t *Table, tokenFields []string) *stripper {
 		}
 	}
 	for _, e := range t.routes {
-		for _, h := range e.headers {
+		for _, h := range e.headers.all {
 			s.add(h.Name)
 		}
 	}

@@ -25,7 +25,7 @@ type Table struct {
 type Entry struct {
 	Route
 	methods  methodTable
-	headers  []headerSource
+	headers  headerPlan
 	networks networks
 	// demanded is set where a front proxy names a policy: nobody passes it who is not
 	// known, whatever passes on the route without.
@@ -48,6 +48,7 @@ func (e *Entry) Allowed() []string { return slices.Clone(e.methods.allowed) }
 // error is about the first route that is no good.
 func NewTable(routes []Route) (*Table, error) {
 	t := &Table{names: make(map[string]*node), oneLabel: make(map[string]*node)}
+	plans := make(planner)
 	for i := range routes {
 		r := &routes[i]
 		wrap := func(err error) error { return fmt.Errorf("route %q: %w", r.Name, err) }
@@ -56,9 +57,11 @@ func NewTable(routes []Route) (*Table, error) {
 		if e.methods, err = newMethodTable(r); err != nil {
 			return nil, wrap(err)
 		}
-		if e.headers, err = compileHeaders(r.Headers); err != nil {
+		headers, err := compileHeaders(r.Headers)
+		if err != nil {
 			return nil, wrap(err)
 		}
+		e.headers = plans.plan(headers)
 		if e.networks, err = newNetworks(r.PublicFrom); err != nil {
 			return nil, wrap(err)
 		}

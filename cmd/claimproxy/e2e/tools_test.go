@@ -57,6 +57,11 @@ var (
 		present: func() bool { return onPath("git") },
 		install: "apt-get install --no-install-recommends git",
 	}
+	python = tool{
+		name:    "Python",
+		present: func() bool { return onPath("python3") },
+		install: "apt-get install --no-install-recommends python3",
+	}
 	nginx = tool{
 		name:    "nginx",
 		present: func() bool { return nginxProgram() != "" },

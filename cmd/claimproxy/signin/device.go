@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"golang.org/x/oauth2"
@@ -18,11 +19,15 @@ const (
 // onDevice signs in with a browser on another device, where a code is typed in (RFC 8628).
 func (a *Agent) onDevice(ctx context.Context, p *provider) (*oauth2.Token, string, error) {
 	if p.oauth.Endpoint.DeviceAuthURL == "" {
-		return nil, "", fmt.Errorf("%s does not sign in other devices (it has no device_authorization_endpoint): leave out --device", clean(p.issuer))
+		return nil, "", noDevices(p)
 	}
 	ctx, cancel := context.WithTimeout(ctx, signInPatience)
 	defer cancel()
 	device, err := p.oauth.DeviceAuth(p.context(ctx), p.options()...)
+	var reply *oauth2.RetrieveError
+	if errors.As(err, &reply) && reply.Response.StatusCode == http.StatusNotFound {
+		return nil, "", noDevices(p)
+	}
 	if err != nil {
 		return nil, "", p.refused(err)
 	}
@@ -48,4 +53,8 @@ func (a *Agent) onDevice(ctx context.Context, p *provider) (*oauth2.Token, strin
 	}
 	name, err := p.person(ctx, t, "")
 	return t, name, err
+}
+
+func noDevices(p *provider) error {
+	return fmt.Errorf("%s does not sign in other devices (it has no device_authorization_endpoint): leave out --device", clean(p.issuer))
 }

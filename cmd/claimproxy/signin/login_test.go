@@ -117,7 +117,15 @@ func TestADeviceThatNobodyLetsIn(t *testing.T) {
 		_, _ = rw.Write([]byte(`{"error": "access_denied", "error_description": "no\u001b[2J way"}`))
 	})
 	wantError(t, w.login(Options{Device: true}), "access_denied", "no?[2J way")
+	w.idp.Rewrite(devprovider.DiscoveryDocument, func(doc map[string]any) {
+		delete(doc, "device_authorization_endpoint")
+		doc["userinfo_endpoint"] = w.idp.URL + "/not-as-at-gitlab"
+	})
+	wantError(t, w.login(Options{Device: true}), "leave out --device")
+	// GitLab has the endpoint from 17.9 on, and announces it neither before nor after.
 	w.idp.Rewrite(devprovider.DiscoveryDocument, func(doc map[string]any) { delete(doc, "device_authorization_endpoint") })
+	wantError(t, w.login(Options{Device: true}), "access_denied")
+	w.idp.Override(devprovider.Device, http.NotFound)
 	wantError(t, w.login(Options{Device: true}), "leave out --device")
 	// A provider that says nonsense about how often to ask must not bring the program down.
 	w.idp.Rewrite(devprovider.DiscoveryDocument, nil)

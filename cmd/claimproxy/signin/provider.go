@@ -43,6 +43,8 @@ func (a *Agent) provider(ctx context.Context, issuer, clientID string, scopes []
 	var more struct {
 		Iss        bool   `json:"authorization_response_iss_parameter_supported"`
 		Revocation string `json:"revocation_endpoint"`
+		UserInfo   string `json:"userinfo_endpoint"`
+		Keys       string `json:"jwks_uri"`
 	}
 	if err := found.Claims(&more); err != nil {
 		return nil, fmt.Errorf("%s: its discovery document has values of the wrong kind", clean(issuer))
@@ -51,6 +53,12 @@ func (a *Agent) provider(ctx context.Context, issuer, clientID string, scopes []
 	p.verifier = found.VerifierContext(p.context(ctx), &oidc.Config{ClientID: clientID, Now: a.now})
 	p.oauth = oauth2.Config{ClientID: clientID, Scopes: scopes, Endpoint: found.Endpoint()}
 	p.oauth.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+	if root, ok := strings.CutSuffix(p.oauth.Endpoint.TokenURL, "/oauth/token"); ok && p.oauth.Endpoint.DeviceAuthURL == "" &&
+		more.UserInfo == root+"/oauth/userinfo" && more.Keys == root+"/oauth/discovery/keys" {
+		// These are the paths of Doorkeeper, which GitLab is made of, and it announces no such
+		// endpoint whether it has one or not.
+		p.oauth.Endpoint.DeviceAuthURL = root + "/oauth/authorize_device"
+	}
 	for name, endpoint := range map[string]string{
 		"authorization_endpoint": p.oauth.Endpoint.AuthURL, "token_endpoint": p.oauth.Endpoint.TokenURL,
 		"device_authorization_endpoint": p.oauth.Endpoint.DeviceAuthURL, "revocation_endpoint": p.revocation,

@@ -141,6 +141,42 @@ func TestTheDemoWorksAsItPrintsInAShell(t *testing.T) {
 	endDemo(t, p, temp, syscall.SIGINT) // ctrl-C
 }
 
+// TestTheDemoSignsInATool with the lines that the guide offers for that, as they stand there.
+func TestTheDemoSignsInATool(t *testing.T) {
+	t.Parallel()
+	need(t, shellAndCurl)
+	p, guide, temp := startDemo(t)
+	var commands []string
+	for _, line := range strings.Split(guide, "\n") {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "claimproxy ") && strings.Contains(line, "http://") {
+			commands = append(commands, line)
+		}
+	}
+	if len(commands) != 4 {
+		t.Fatalf("the guide offers %q, want login, curl, token and logout", commands)
+	}
+	m := newTerminal(t)
+	told := m.loginUntil(commands[0], func(*output) bool {
+		address, err := os.ReadFile(filepath.Join(m.home, "opened"))
+		if err != nil {
+			return false
+		}
+		b := newBrowser(t)
+		page := b.visit(string(address)).wantStatus(t, http.StatusOK)
+		b.follow(b.submit(page, page.forms()[0], map[string]string{"person": "ada"})).wantStatus(t, http.StatusOK)
+		return true
+	})
+	if !strings.Contains(told, "as ada") {
+		t.Errorf("login printed\n%s", told)
+	}
+	for i, want := range []string{`"user":"ada"`, `"access_token":"`, ""} {
+		if got := m.run("sh", "-euc", commands[i+1]); !strings.Contains(got, want) {
+			t.Errorf("%s\nprints %s, want %s in it", commands[i+1], got, want)
+		}
+	}
+	endDemo(t, p, temp, syscall.SIGTERM)
+}
+
 // find returns the first command that ends with a text or contains it.
 func find(t *testing.T, commands []string, text string) string {
 	t.Helper()

@@ -89,7 +89,7 @@ func (m *terminal) run(args ...string) string {
 // they were told.
 func (m *terminal) login(s *site, who person, args ...string) string {
 	m.t.Helper()
-	return m.loginUntil(s, args, func(out *output) bool {
+	return m.loginUntil(m.loginLine(s, args), func(out *output) bool {
 		address, err := os.ReadFile(filepath.Join(m.home, "opened"))
 		if err != nil {
 			return false
@@ -104,12 +104,17 @@ func (m *terminal) login(s *site, who person, args ...string) string {
 	})
 }
 
-// loginUntil runs "claimproxy login" and calls step until that has done what a person does.
-func (m *terminal) loginUntil(s *site, args []string, step func(*output) bool) string {
+// loginLine is what a person types to sign in at a site.
+func (m *terminal) loginLine(s *site, args []string) string {
+	return strings.Join(append([]string{"claimproxy login", s.url + "/recorder/"}, args...), " ")
+}
+
+// loginUntil runs a line that signs in, and calls step until that has done what a person does.
+func (m *terminal) loginUntil(line string, step func(*output) bool) string {
 	m.t.Helper()
 	_ = os.Remove(filepath.Join(m.home, "opened"))
 	var out output
-	cmd := m.command(append([]string{"claimproxy", "login", s.url + "/recorder/"}, args...)...)
+	cmd := m.command("sh", "-c", "exec "+line)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
@@ -147,15 +152,6 @@ func (m *terminal) token(s *site) string {
 	return token
 }
 
-// loginAt has a site of a setup that names this client first, and a person who is signed in there.
-func (m *terminal) loginAt(s *site, setup setup, who person, args ...string) string {
-	m.t.Helper()
-	if setup.resource != "" {
-		args = append(args, "--resource", setup.resource)
-	}
-	return m.login(s, who, args...)
-}
-
 func TestAProgramOnAPersonsMachineSignsIn(t *testing.T) {
 	eachSetup(t, func(t *testing.T, setup setup) {
 		s := setup.site(t)
@@ -165,7 +161,11 @@ func TestAProgramOnAPersonsMachineSignsIn(t *testing.T) {
 		if got := m.try("", "claimproxy", "token", s.url); got.code != 1 || !strings.Contains(got.stderr, "claimproxy login "+s.url) || got.stdout != "" {
 			t.Errorf("before signing in: got %+v", got)
 		}
-		told := m.loginAt(s, setup, people()["alice"])
+		var args []string
+		if setup.jwt() {
+			args = []string{"--resource", setup.resource}
+		}
+		told := m.login(s, people()["alice"], args...)
 		if !strings.Contains(told, "signs people in with KDE Invent") || !strings.Contains(told, "readable by you alone: no keyring takes it") {
 			t.Errorf("got\n%s", told)
 		}
@@ -237,7 +237,7 @@ func TestAPersonSignsInOnAnotherDevice(t *testing.T) {
 	s.Recorder = newRecorder(t).url
 	s.start()
 	m := newTerminal(t)
-	m.loginUntil(s, []string{"--device"}, func(out *output) bool {
+	m.loginUntil(m.loginLine(s, []string{"--device"}), func(out *output) bool {
 		lines := strings.Fields(out.since(0))
 		at := -1
 		for i, word := range lines {

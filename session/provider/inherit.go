@@ -4,9 +4,10 @@ package provider
 // said and the signing keys. A configuration that changes a name or a secret then does
 // not wait for a provider that is down. It is for a provider that nobody uses yet, and
 // does nothing where the issuer or a certificate authority, or what is configured in
-// place of discovery, is another.
+// place of discovery, is another, or where only at one of them people sign in: of the
+// other less is wanted to be known.
 func (p *Provider) Inherit(from *Provider) {
-	if p.Issuer != from.Issuer || p.Overrides.differ(&from.Overrides) || !sameRoots(p, from) {
+	if p.Issuer != from.Issuer || (p.Client.ID == "") != (from.Client.ID == "") || p.Overrides.differ(&from.Overrides) || !sameRoots(p, from) {
 		return
 	}
 	from.metadata.mu.Lock()

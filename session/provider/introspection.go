@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/claimproxy/claimproxy/session"
@@ -48,6 +51,7 @@ func (p *Provider) Introspect(ctx context.Context, client Client, token string) 
 	if err != nil {
 		return nil, p.unavailable("introspection", 0, err)
 	}
+	req.Header.Set("Accept", "application/json, application/"+introspectionJWT+";q=0.9")
 	r, err := p.call(req)
 	if err != nil {
 		return nil, p.unavailable("introspection", 0, err)
@@ -59,7 +63,10 @@ func (p *Provider) Introspect(ctx context.Context, client Client, token string) 
 	default:
 		return nil, fmt.Errorf("%w: client %q: status %d, error %q", ErrClientRefused, client.ID, r.status, errorCode(r.body))
 	}
-	claims, err := parseReply(r.body)
+	claims, err := p.readIntrospection(ctx, r, client)
+	if u, ok := asUnavailable(err); ok {
+		return nil, u
+	}
 	if err != nil {
 		return nil, p.unavailable("introspection", 0, err)
 	}
@@ -75,6 +82,44 @@ func (p *Provider) Introspect(ctx context.Context, client Client, token string) 
 		return nil, p.unavailable("introspection", 0, err)
 	}
 	return in, nil
+}
+
+// introspectionJWT is the type of a signed reply.
+const introspectionJWT = "token-introspection+jwt"
+
+// readIntrospection reads a reply: JSON, or JSON in a JWT (RFC 9701 section 5), which has
+// to be of this provider and for the client that has asked. What such a JWT says stands in
+// one member of it, so that it is no token about anybody.
+func (p *Provider) readIntrospection(ctx context.Context, r *reply, client Client) (session.Claims, error) {
+	if kind, _, _ := mime.ParseMediaType(r.header.Get("Content-Type")); kind != "application/"+introspectionJWT {
+		return parseReply(r.body)
+	}
+	raw := strings.TrimSpace(string(r.body))
+	u, ok := Peek(raw)
+	if !ok {
+		return nil, ErrMalformed
+	}
+	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
+		return nil, err
+	}
+	if typ := (&JWT{Header: u.Header}).Typ(); typ != introspectionJWT {
+		return nil, fmt.Errorf("the reply is another kind of JWT, %s", quote(typ))
+	}
+	if iss, _ := u.Claims.String("iss"); iss != p.Issuer {
+		return nil, ErrIssuer
+	}
+	if !slices.Contains(u.Claims.Strings("aud"), client.ID) {
+		return nil, errors.New("aud of the signed reply is not the client that has asked")
+	}
+	iat, ok, err := numericDate(u.Claims, "iat")
+	if err != nil || !ok || iat.After(p.Now().Add(leeway)) || iat.Before(p.Now().Add(-callTimeout-leeway)) {
+		return nil, errors.New("the signed reply was not made just now")
+	}
+	claims, ok := u.Claims["token_introspection"].(map[string]any)
+	if !ok {
+		return nil, errors.New("the signed reply has no token_introspection")
+	}
+	return claims, nil
 }
 
 // expiry reads a date where zero and null mean that there is no end.

@@ -206,7 +206,7 @@ func TestTokenInfoNeedsNothingButTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &provider.TokenInfo{ClientID: "native", Owner: "1", Scope: []string{"openid", "email"}, Expires: r.clock.Now().Add(2 * time.Hour)}
+	want := &provider.TokenInfo{ClientID: "native", Audience: "native", Owner: "1", Scope: []string{"openid", "email"}, Expires: r.clock.Now().Add(2 * time.Hour)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("token information (-want +got):\n%s", diff)
 	}

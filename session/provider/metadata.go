@@ -26,7 +26,7 @@ type Metadata struct {
 	RevocationEndpoint    string
 	EndSessionEndpoint    string
 	// TokenInfoEndpoint is announced by nobody: it is configured, or known
-	// because the provider is Doorkeeper (GitLab).
+	// because the provider is Doorkeeper (GitLab) or Google.
 	TokenInfoEndpoint string
 	// SigningAlgs are the algorithms of ID tokens; RS256 when not announced.
 	SigningAlgs []string
@@ -206,8 +206,14 @@ func (p *Provider) readMetadata(doc session.Claims) (*Metadata, error) {
 	if md.TokenInfoEndpoint == "" {
 		md.TokenInfoEndpoint = doorkeeperTokenInfo(md)
 	}
+	if md.TokenInfoEndpoint == "" && p.Issuer == googleIssuer {
+		md.TokenInfoEndpoint = googleTokenInfo
+	}
 	return md, nil
 }
+
+// googleIssuer is what Google calls itself.
+const googleIssuer = "https://accounts.google.com"
 
 // doorkeeperTokenInfo recognises Doorkeeper with its OpenID Connect extension,
 // which GitLab is made of, by the paths it announces, and says where its token

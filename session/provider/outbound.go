@@ -90,9 +90,12 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// call sends a request and reads the whole reply.
+// call sends a request and reads the whole reply, which is JSON unless the request asks
+// for something else.
 func (p *Provider) call(req *http.Request) (*reply, error) {
-	req.Header.Set("Accept", "application/json")
+	if req.Header.Get("Accept") == "" {
+		req.Header.Set("Accept", "application/json")
+	}
 	resp, err := p.http.Do(req)
 	if err != nil {
 		return nil, outage(err)

@@ -74,27 +74,29 @@ type entry struct {
 	until time.Time
 }
 
-// weight estimates the bytes that an entry takes.
+// weight estimates the bytes that an entry takes, the index included that policies make of
+// its claims. Measured are 3.7 KiB for a token with a dozen claims, and for each group 80
+// bytes where others are in it as well, and 130 otherwise.
 func (e *entry) weight() uint32 {
 	n := 512
 	if e.identity != nil {
-		n += weigh(map[string]any(e.identity.Claims))
+		n += 512 + weigh(map[string]any(e.identity.Claims))
 	}
 	return uint32(n)
 }
 
 func weigh(v any) int {
-	n := 32
+	n := 48
 	switch v := v.(type) {
 	case string:
 		n += len(v)
 	case []any:
 		for _, e := range v {
-			n += weigh(e)
+			n += 40 + weigh(e)
 		}
 	case map[string]any:
 		for k, e := range v {
-			n += len(k) + 48 + weigh(e)
+			n += len(k) + 100 + weigh(e)
 		}
 	}
 	return n

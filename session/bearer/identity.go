@@ -27,7 +27,7 @@ func (v *Verifier) lacks(p *provider.Provider, c session.Claims) bool {
 }
 
 // finish merges the claims and sets what follows from them.
-func finish(id *session.Identity, p *provider.Provider, layers []session.Layer) {
+func (v *Verifier) finish(id *session.Identity, p *provider.Provider, layers []session.Layer) {
 	id.Claims, id.Origins = session.Merge(layers...)
 	id.SetVirtual()
 	// sub is a claim of the protocol and not taken from userinfo where a token names
@@ -39,4 +39,5 @@ func finish(id *session.Identity, p *provider.Provider, layers []session.Layer) 
 	if id.Auth != session.AuthClient {
 		id.User = p.User(id.Claims[p.UserClaim])
 	}
+	id.Claims, id.Origins = compact(id.Claims), v.shapes.share(id.Origins)
 }

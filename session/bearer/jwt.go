@@ -72,7 +72,7 @@ func (v *Verifier) checkJWT(ctx context.Context, p *provider.Provider, raw *prov
 			return nil, err
 		}
 	}
-	finish(id, p, layers)
+	v.finish(id, p, layers)
 	return &entry{identity: id, audience: audience, expires: t.Expires}, nil
 }
 

@@ -189,8 +189,8 @@ func withoutIntrospection(ctx context.Context, p *provider.Provider, md *provide
 	return nil, cannotCheck(p, fmt.Errorf("introspection: %w", refused))
 }
 
-// tokenInfo asks Doorkeeper's token information, which needs nothing but the
-// token and knows access tokens alone.
+// tokenInfo asks token information, which needs nothing but the token and knows access
+// tokens alone.
 func tokenInfo(ctx context.Context, p *provider.Provider, token string) (*grant, error) {
 	info, err := p.TokenInfo(ctx, token)
 	if errors.Is(err, provider.ErrTokenRefused) {
@@ -199,17 +199,23 @@ func tokenInfo(ctx context.Context, p *provider.Provider, token string) (*grant,
 	if err != nil {
 		return nil, err
 	}
+	if info.Audience != info.ClientID && !p.Listed(info.Audience) {
+		return nil, foreignClient(fmt.Errorf("client %s is listed, and the token is for %s", quote([]string{info.ClientID}), quote([]string{info.Audience})))
+	}
 	claims := session.Claims{}
 	if len(info.Scope) > 0 {
 		claims["scope"] = strings.Join(info.Scope, " ")
 	}
 	g := &grant{
-		client: info.ClientID, expires: info.Expires, confirmed: true, owner: nobody,
+		client: info.ClientID, subject: info.Subject, expires: info.Expires, confirmed: true,
 		layer: session.Layer{Source: session.SourceTokenInfo, Claims: claims},
 	}
 	// The number of the person is Doorkeeper's own and need not be sub.
-	if info.Owner != "" {
+	switch {
+	case info.Owner != "":
 		g.owner = person
+	case info.Alone:
+		g.owner = nobody
 	}
 	return g, nil
 }

@@ -44,6 +44,7 @@ type Verifier struct {
 	life     context.Context // ends with Close
 	end      context.CancelFunc
 	refused  warnings
+	shapes   shapes
 	watchers session.Watchers
 	slots    map[string]chan struct{} // by provider, see maxLookups
 }

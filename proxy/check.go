@@ -110,6 +110,9 @@ func (p *Proxy) answerAllowed(x *exchange) {
 		name := x.route.headers.all[i].Name
 		x.Header()[name] = []string{identity.Get(name)}
 	}
+	if x.route.Assertion {
+		x.Header()[assertionHeader] = []string{identity.Get(assertionHeader)}
+	}
 	p.answers.Empty(x, http.StatusOK)
 }
 

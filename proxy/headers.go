@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/claimproxy/claimproxy/policy"
-	"github.com/claimproxy/claimproxy/session"
 )
 
 // IdentityHeader is a header that tells an upstream something about the caller.
@@ -165,13 +163,4 @@ func (s *headerSource) chosen(c *policy.Caller, t *Target) string {
 		}
 	}
 	return s.Else
-}
-
-// emailMayBeSent reports whether an address may be sent as the caller's: not when
-// the provider says that nobody has checked it, in whatever words. A provider that
-// says nothing vouches for its addresses.
-func emailMayBeSent(claims session.Claims) bool {
-	verified, said := claims["email_verified"]
-	text, _ := verified.(string)
-	return !said || verified == true || strings.EqualFold(text, "true")
 }

@@ -67,6 +67,8 @@ type Config struct {
 	// ProviderNames are what people call the providers, by id. One that is missing
 	// goes by its id.
 	ProviderNames map[string]string
+	// Asserter signs the assertions of routes that have one.
+	Asserter Asserter
 	// NamedGroups are the members of lists that policies name. Of a list that is
 	// too long for a header, only these are sent.
 	NamedGroups []string
@@ -109,6 +111,8 @@ type Proxy struct {
 	values      valuer
 	number      uint64 // of no other proxy in this process
 	stripper    *stripper
+	asserter    Asserter
+	port        string // of the addresses that clients use, with its colon; empty for the scheme's own
 	upstreams   map[*Upstream]*forwarder
 	connections *Connections
 	kept        kept
@@ -150,6 +154,7 @@ func New(c Config) (_ *Proxy, err error) {
 		values:      valuer{named: make(map[string]bool, len(c.NamedGroups))},
 		stripper:    newStripper(c.Table, c.TokenFields),
 		number:      proxies.Add(1),
+		asserter:    c.Asserter,
 		upstreams:   make(map[*Upstream]*forwarder),
 		connections: c.Connections,
 		bodyIdle:    bodyIdle,
@@ -186,9 +191,11 @@ func New(c Config) (_ *Proxy, err error) {
 	for _, g := range c.NamedGroups {
 		p.values.named[g] = true
 	}
-	if p.host, _, err = hostOf(c.PublicURL); err != nil {
+	var authority string
+	if p.host, authority, err = hostOf(c.PublicURL); err != nil {
 		return nil, fmt.Errorf("proxy: public URL: %w", err)
 	}
+	p.port = authority[len(p.host):]
 	if p.trusted.networks, err = newNetworks(c.Trusted.Networks); err != nil {
 		return nil, fmt.Errorf("proxy: trusted proxies: %w", err)
 	}

@@ -67,6 +67,8 @@ type Route struct {
 	StripPrefix string
 	// Headers are the identity headers that the upstream gets.
 	Headers []IdentityHeader
+	// Assertion sends what is known about the caller signed, too.
+	Assertion bool
 	// ForwardToken leaves the access token on the request, and the fields beside it that
 	// are about it (Config.TokenFields).
 	ForwardToken bool

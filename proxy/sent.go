@@ -16,6 +16,8 @@ type known struct {
 	claims *policy.Claims
 	// sent are the identity headers that have been made of the claims.
 	sent atomic.Pointer[[]sentHeaders]
+	// assertions are those that say the same, signed.
+	assertions assertions
 }
 
 // sentHeaders are the steady headers of an identity, as a proxy has made them.
@@ -90,7 +92,11 @@ var proxies atomic.Uint64
 // could be taken for something else.
 func (p *Proxy) setIdentity(h http.Header, e *Entry, t *Target, v *Verdict) (leftOut int) {
 	id := v.Identity
-	if id == nil || e.headers.steady == nil {
+	if id == nil {
+		return 0
+	}
+	p.setAssertion(h, e, t, v)
+	if e.headers.steady == nil {
 		return 0
 	}
 	k := knownOf(id)
@@ -149,7 +155,7 @@ func (p *Proxy) makeHeaders(steady *steadyHeaders, id *session.Identity) *sentHe
 		switch {
 		case s.User:
 			value, n = single(id.User)
-		case s.Claim == "email" && !emailMayBeSent(id.Claims):
+		case s.Claim == "email" && !session.EmailMayBeSent(id.Claims):
 		default:
 			value, n = p.values.of(lookup(id.Claims, s.Claim))
 		}

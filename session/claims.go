@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -131,4 +132,13 @@ func (c Claims) Strings(name string) []string {
 		return list
 	}
 	return nil
+}
+
+// EmailMayBeSent reports whether the e-mail address among the claims may be sent to
+// applications as the caller's: not when the provider says that nobody has checked it, in
+// whatever words. A provider that says nothing vouches for its addresses.
+func EmailMayBeSent(claims Claims) bool {
+	verified, said := claims["email_verified"]
+	text, _ := verified.(string)
+	return !said || verified == true || strings.EqualFold(text, "true")
 }

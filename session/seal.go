@@ -94,6 +94,17 @@ func (s *Sealer) Open(label string, sealed, aad []byte) ([]byte, error) {
 	return nil, ErrNotOpened
 }
 
+// Derive returns 48 bytes for a purpose, from each of the secrets in their order: whoever
+// has the same secrets derives the same. That is enough for a number below any of 256 bits to
+// be as good as random (FIPS 186-5 appendix A.2.1).
+func (s *Sealer) Derive(purpose string) [][]byte {
+	all := make([][]byte, len(s.masters))
+	for i, m := range s.masters {
+		all[i] = append(deriveKey(m.secret, nil, "derived "+purpose), deriveKey(m.secret, nil, "derived further "+purpose)[:16]...)
+	}
+	return all
+}
+
 // Knows reports whether a text may have been made by SealText with one of the secrets,
 // and whether that is the first. It looks at the key's id alone, which costs nothing:
 // who is right about it need not be able to open anything.

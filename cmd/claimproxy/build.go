@@ -16,6 +16,7 @@ import (
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
+	"github.com/claimproxy/claimproxy/session/assertion"
 	"github.com/claimproxy/claimproxy/session/bearer"
 	"github.com/claimproxy/claimproxy/session/login"
 	"github.com/claimproxy/claimproxy/session/native"
@@ -85,8 +86,12 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
+	signer, err := assertion.New(assertion.Options{Issuer: cfg.PublicURL.String(), Sealer: sealer, NamedGroups: c.namedValues()})
+	if err != nil {
+		return nil, err
+	}
 	own := &ownPages{
-		endpoints: cfg.Endpoints, answers: answers, login: pages, qfield: qfieldClouds(cfg),
+		endpoints: cfg.Endpoints, keys: signer, answers: answers, login: pages, qfield: qfieldClouds(cfg),
 		native: &native.Handler{Providers: providers, Origin: resources, Endpoints: cfg.Endpoints, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
@@ -94,7 +99,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
 		TokenFields: cfg.TokenHeaders(), ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
-		Connections: &in.connections, MayAllow: in.watch.mayAllow(cfg),
+		Connections: &in.connections, Asserter: signer, MayAllow: in.watch.mayAllow(cfg),
 	})
 	if err != nil {
 		return nil, err

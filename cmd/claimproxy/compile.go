@@ -12,6 +12,7 @@ import (
 	"github.com/claimproxy/claimproxy/policy"
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/metrics"
+	"github.com/claimproxy/claimproxy/session/assertion"
 )
 
 // compiled is a configuration whose conditions have become rules. It is pure:
@@ -189,6 +190,11 @@ func (c *compiled) claims() []string {
 // headerClaims are the top-level claims that identity headers have.
 func (c *compiled) headerClaims() []string {
 	used := map[string]bool{}
+	if slices.ContainsFunc(c.config.Routes, func(r config.Route) bool { return r.Assertion }) {
+		for _, name := range assertion.Claims {
+			used[name] = true
+		}
+	}
 	for _, rr := range c.rules {
 		for _, h := range rr.headers {
 			if h.Claim != "" {
@@ -230,7 +236,7 @@ func (c *compiled) table(tls func(*config.Upstream) (*proxy.TLS, error)) (*proxy
 		route := proxy.Route{
 			Name: routeName(r), Hosts: bracketed(r.Hosts), Path: r.Path, Methods: r.Methods,
 			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
-			Upstream: u, ForwardToken: r.ForwardToken, Providers: r.Providers, PublicFrom: r.PublicFrom,
+			Upstream: u, Assertion: r.Assertion, ForwardToken: r.ForwardToken, Providers: r.Providers, PublicFrom: r.PublicFrom,
 			PassPreflight: r.CORSPreflight == config.CORSPreflightPass, StripPrefix: r.StripPrefix, MaxBody: int64(r.MaxBody),
 			BasicToken: r.AcceptBasicToken, Identify: r.Identify,
 		}

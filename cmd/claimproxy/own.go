@@ -17,6 +17,7 @@ import (
 // The proxy has made the path canonical.
 type ownPages struct {
 	endpoints string
+	keys      http.Handler // of assertions
 	answers   *answer.Answers
 	login     *login.Handler
 	native    *native.Handler
@@ -44,6 +45,8 @@ func (o *ownPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case o.endpoints + answer.StylePath:
 		o.answers.ServeStyle(w, r)
+	case o.endpoints + "/jwks.json":
+		o.keys.ServeHTTP(w, r)
 	case o.endpoints + "/providers":
 		o.native.List(w, r)
 	default:

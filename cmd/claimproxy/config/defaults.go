@@ -168,6 +168,9 @@ func (l *loader) routeDefaults(c *Config, r *Route) {
 		if !l.good(&r.ForwardToken) {
 			r.ForwardToken = u.ForwardToken
 		}
+		if !l.good(&r.Assertion) {
+			r.Assertion = u.Assertion
+		}
 		if !l.set(&r.StripPrefix) {
 			r.StripPrefix = u.StripPrefix
 		}

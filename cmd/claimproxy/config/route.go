@@ -61,6 +61,10 @@ type Route struct {
 	// IdentityHeaders tell the application who is calling. The default is the
 	// upstream's, else the preset x-forwarded.
 	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
+	// Assertion sends, in X-Claimproxy-Assertion, a signed JWT that says who is calling: an
+	// application that checks it by the keys at ENDPOINTS/jwks.json believes nobody who has
+	// found a way around claimproxy. The default is the upstream's, else false.
+	Assertion bool `yaml:"assertion"`
 	// ForwardToken lets the application see the caller's bearer token, and the headers
 	// beside it (Native.ProviderHeader, Bearer.IDTokenHeader), as they came. The default
 	// is the upstream's, else false.

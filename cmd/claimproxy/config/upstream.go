@@ -47,6 +47,8 @@ type Upstream struct {
 	ServerName string `yaml:"server_name"`
 	// IdentityHeaders is the default for the routes that use this upstream.
 	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
+	// Assertion is the default for the routes that use this upstream.
+	Assertion bool `yaml:"assertion"`
 	// ForwardToken is the default for the routes that use this upstream.
 	ForwardToken bool `yaml:"forward_token"`
 }

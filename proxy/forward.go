@@ -41,7 +41,7 @@ func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
 	f := &forwarder{name: u.Name, connection: p.connections.take(u)}
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
-		Transport:      f.connection,
+		Transport:      p.transport(u.Name, f.connection),
 		FlushInterval:  flushWithin,
 		BufferPool:     buffers,
 		ModifyResponse: p.modifyResponse,

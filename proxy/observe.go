@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/base32"
 	"net"
@@ -15,6 +16,8 @@ import (
 // Event is what happened to one request. Audit log and metrics are made of it. It
 // holds no token, no cookie and no query.
 type Event struct {
+	// Context is the request's, for observers that follow it from one program to the next.
+	Context context.Context
 	// Time is when the request came.
 	Time time.Time
 	// RequestID is our own; it is on the answer and on the request to the upstream.
@@ -114,6 +117,7 @@ func (p *Proxy) end(x *exchange) {
 		}
 	}
 	e := Event{
+		Context:   r.Context(),
 		Time:      x.began,
 		RequestID: x.id,
 		Host:      x.target.Host,

@@ -27,6 +27,9 @@ type Config struct {
 	// Connections are those to the upstreams, which may be shared with other proxies; nil
 	// means connections of the proxy's own.
 	Connections *Connections
+	// Transport is put between a request and the connections to the upstream of that name;
+	// nil puts nothing there.
+	Transport func(upstream string, next http.RoundTripper) http.RoundTripper
 	// Own answers everything below Endpoints, but for the stylesheet, and at
 	// OwnPaths. The path it sees is canonical, the host is lower case, and RemoteAddr is
 	// the address of the client, without a port, or empty if there is none.
@@ -115,6 +118,7 @@ type Proxy struct {
 	port        string // of the addresses that clients use, with its colon; empty for the scheme's own
 	upstreams   map[*Upstream]*forwarder
 	connections *Connections
+	transport   func(string, http.RoundTripper) http.RoundTripper
 	kept        kept
 	again       again
 	bodyIdle    time.Duration // as the constant, but for tests
@@ -157,6 +161,7 @@ func New(c Config) (_ *Proxy, err error) {
 		asserter:    c.Asserter,
 		upstreams:   make(map[*Upstream]*forwarder),
 		connections: c.Connections,
+		transport:   c.Transport,
 		bodyIdle:    bodyIdle,
 		again:       again{changes: c.Changes, every: lookEvery, wake: make(chan struct{}, 1)},
 		observe:     c.Observe,
@@ -166,6 +171,9 @@ func New(c Config) (_ *Proxy, err error) {
 	}
 	if p.connections == nil {
 		p.connections = new(Connections)
+	}
+	if p.transport == nil {
+		p.transport = func(_ string, next http.RoundTripper) http.RoundTripper { return next }
 	}
 	defer func() {
 		if err != nil {

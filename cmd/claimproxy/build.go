@@ -61,7 +61,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := s.newProviders(cfg, before, log)
+	known, err := s.newProviders(cfg, before, &in.watch)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
 		TokenFields: cfg.TokenHeaders(), ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
-		Connections: &in.connections, Asserter: signer, MayAllow: in.watch.mayAllow(cfg),
+		Connections: &in.connections, Transport: in.watch.throughUpstream(), Asserter: signer, MayAllow: in.watch.mayAllow(cfg),
 	})
 	if err != nil {
 		return nil, err
@@ -114,18 +114,22 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 
 // openStore opens the store of sessions that are kept here or in a Redis, and starts the
 // goroutine that looks after it.
-func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer session.Renewer, providers fingerprint, log *slog.Logger) (*session.Store, error) {
+func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer session.Renewer, providers fingerprint, w *watch) (*session.Store, error) {
+	log := w.log
 	kept, err := keptIn(cfg)
 	if err != nil {
 		return nil, err
 	}
 	backend, release, err := take(s.shelf, kept, func() (session.Backend, func(), error) {
 		backend, err := openBackend(cfg, log)
-		return backend, func() {
+		if err != nil {
+			return nil, nil, err
+		}
+		return w.tracing.Backend(string(cfg.Session.Store), backend), func() {
 			if err := backend.Close(); err != nil {
 				log.Error("closing the session store", "error", err)
 			}
-		}, err
+		}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -263,7 +267,7 @@ func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, 
 
 // newProviders makes the providers, or takes those that another configuration uses with
 // the same settings. The fingerprint stands for all of them.
-func (s *service) newProviders(cfg *config.Config, before *service, log *slog.Logger) (fingerprint, error) {
+func (s *service) newProviders(cfg *config.Config, before *service, w *watch) (fingerprint, error) {
 	var keys []fingerprint
 	for i := range cfg.Providers {
 		conf, ca, err := providerConfig(cfg, &cfg.Providers[i])
@@ -274,7 +278,7 @@ func (s *service) newProviders(cfg *config.Config, before *service, log *slog.Lo
 		plain.Roots = nil
 		key := fingerprintOf("provider", plain, ca)
 		keys = append(keys, key)
-		conf.Log = log
+		conf.Log, conf.Around = w.log, w.throughProvider(conf.ID)
 		p, release, err := take(s.shelf, key, func() (*provider.Provider, func(), error) {
 			p := provider.New(conf)
 			if before != nil {

@@ -46,6 +46,9 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 			return err
 		}
 	}
+	if err := p.watch.trace(c); err != nil {
+		return err
+	}
 	p.listeners, err = listen(c, p.watch.log)
 	return err
 }

@@ -128,7 +128,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	}
 	defer p.current.close()
 	server := &http.Server{
-		Handler:           &p.current,
+		Handler:           p.watch.tracing.Handler(&p.current),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // tokens and cookies of people in very many groups

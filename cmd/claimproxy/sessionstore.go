@@ -37,7 +37,7 @@ func (s *service) openSessions(c *compiled, in *process, sealer *session.Sealer,
 		}
 		return &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, refresh: store.Refresh}, nil
 	}
-	store, err := s.openStore(c.config, sealer, renewer, providers, in.watch.log)
+	store, err := s.openStore(c.config, sealer, renewer, providers, &in.watch)
 	if err != nil {
 		return nil, err
 	}

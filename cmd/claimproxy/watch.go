@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/tracing"
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
 	"github.com/claimproxy/claimproxy/proxy/metrics"
@@ -16,13 +19,17 @@ import (
 // of standard output, to take the last lines of the audit log.
 const auditPatience = 5 * time.Second
 
-// watch is who is told what became of each request: the log, the audit log and the
-// metrics. It outlives configurations; each has an observer of its own.
+// tracePatience is how long it waits for a collector to take the last spans.
+const tracePatience = 3 * time.Second
+
+// watch is who is told what became of each request: the log, the audit log, the metrics
+// and a collector of traces. It outlives configurations; each has an observer of its own.
 type watch struct {
 	log     *slog.Logger
 	lines   io.Writer        // where log goes as JSON; nil: it does not, or that is not known
 	audit   *audit.Log       // nil: decisions are not written down
 	metrics *metrics.Metrics // nil: nobody could read them
+	tracing *tracing.Tracing // nil: nobody wants traces
 }
 
 // auditTo is the configuration of the audit log, nil for none. The option --audit,
@@ -75,6 +82,9 @@ func (w *watch) observer(c *compiled) func(proxy.Event) {
 	if w.metrics != nil {
 		observers = append(observers, w.metrics.Observer(c.names()).Observe)
 	}
+	if w.tracing != nil {
+		observers = append(observers, w.tracing.Observe)
+	}
 	return func(e proxy.Event) {
 		for _, observe := range observers {
 			observe(e)
@@ -102,8 +112,44 @@ func (w *watch) reopen() {
 	w.log.Info("the audit file was opened again")
 }
 
-// close has the last lines written.
+// trace begins to tell a collector about requests, where somebody wants that.
+func (w *watch) trace(c *config.Config) error {
+	if !tracing.Wanted(c.Tracing != nil) {
+		return nil
+	}
+	to := tracing.Config{Version: thisBuild().version, Log: w.log}
+	if c.Tracing != nil {
+		to.Endpoint = c.Tracing.Endpoint
+	}
+	var err error
+	w.tracing, err = tracing.New(context.Background(), to)
+	return err
+}
+
+// throughUpstream and throughProvider are what is put around calls, nil for nothing.
+func (w *watch) throughUpstream() func(string, http.RoundTripper) http.RoundTripper {
+	if w.tracing == nil {
+		return nil
+	}
+	return func(name string, next http.RoundTripper) http.RoundTripper {
+		return w.tracing.Transport("upstream", name, next)
+	}
+}
+
+func (w *watch) throughProvider(id string) func(http.RoundTripper) http.RoundTripper {
+	if w.tracing == nil {
+		return nil
+	}
+	return func(next http.RoundTripper) http.RoundTripper { return w.tracing.Transport("provider", id, next) }
+}
+
+// close has the last spans delivered and the last lines written.
 func (w *watch) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), tracePatience)
+	defer cancel()
+	if err := w.tracing.Close(ctx); err != nil {
+		w.log.Warn("the last traces could not be delivered", "error", err)
+	}
 	if w.audit == nil {
 		return
 	}

@@ -28,7 +28,7 @@ var errReplyTooLarge = fmt.Errorf("reply is larger than %d bytes", maxReply)
 
 // newHTTPClient makes the client for all calls to one provider. It follows no
 // redirect: a token or secret goes to the configured endpoint and nowhere else.
-func newHTTPClient(roots *x509.CertPool, transport http.RoundTripper) *http.Client {
+func newHTTPClient(roots *x509.CertPool, transport http.RoundTripper, around func(http.RoundTripper) http.RoundTripper) *http.Client {
 	if transport == nil {
 		transport = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -45,6 +45,9 @@ func newHTTPClient(roots *x509.CertPool, transport http.RoundTripper) *http.Clie
 			ForceAttemptHTTP2:      true,
 			MaxResponseHeaderBytes: 64 << 10,
 		}
+	}
+	if around != nil {
+		transport = around(transport)
 	}
 	return &http.Client{
 		Transport:     boundedReplies{transport},
@@ -68,6 +71,13 @@ func (t boundedReplies) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp.Body = &boundedBody{resp.Body, maxReply}
 	return resp, nil
+}
+
+// CloseIdleConnections lets http.Client close those of next.
+func (t boundedReplies) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
 }
 
 type boundedBody struct {

@@ -51,6 +51,10 @@ type Config struct {
 	// Audit is where each decision is written down. Left out, it is not.
 	Audit *Audit `yaml:"audit"`
 
+	// Tracing is where spans of requests are sent. Left out, the environment says so, or
+	// nobody is told.
+	Tracing *Tracing `yaml:"tracing"`
+
 	// StateDir is the directory of sessions and generated keys, which claimproxy
 	// makes for itself alone (0700). A relative path is relative to the
 	// configuration file. The default is $STATE_DIRECTORY, which systemd sets for a

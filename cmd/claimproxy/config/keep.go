@@ -38,6 +38,7 @@ func (c *Config) Keep(running *Config) []Kept {
 	keep("tls", &c.TLS, &running.TLS)
 	keep("admin", &c.Admin, &running.Admin)
 	keep("audit", &c.Audit, &running.Audit)
+	keep("tracing", &c.Tracing, &running.Tracing)
 	keep("state_dir", &c.StateDir, &running.StateDir)
 	if c.Session.Store != running.Session.Store {
 		keep("session.store", &c.Session.Store, &running.Session.Store)

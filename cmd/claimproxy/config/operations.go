@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/url"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -54,6 +55,22 @@ const (
 
 func (OnFailure) words() []string {
 	return []string{string(OnFailureContinue), string(OnFailureRefuse)}
+}
+
+// Tracing has OpenTelemetry told of each request, by OTLP over HTTP. Without it, the
+// environment may say where to: OTEL_EXPORTER_OTLP_ENDPOINT; the other variables of
+// OpenTelemetry, such as OTEL_EXPORTER_OTLP_HEADERS and OTEL_TRACES_SAMPLER, count in either
+// case.
+type Tracing struct {
+	// Endpoint is the collector: http or https, a host and perhaps a port, as in
+	// http://127.0.0.1:4318. Spans go to /v1/traces there.
+	Endpoint *url.URL `yaml:"endpoint,required"`
+}
+
+func (l *loader) validateTracing(c *Config) {
+	if t := c.Tracing; t != nil && l.good(&c.Tracing) && l.good(&t.Endpoint) {
+		l.checkURL(&t.Endpoint, t.Endpoint.String(), upstreamRule)
+	}
 }
 
 func (a *Audit) decode(l *loader, n *yaml.Node, path string) bool {

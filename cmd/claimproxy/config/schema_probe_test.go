@@ -26,7 +26,7 @@ var probes = []string{
 	"redis://127.0.0.1:6379/1", "[REDISS://a.example.org]", "unix:///run/redis.sock?db=2", "redis://x:y@127.0.0.1",
 	"invent-keys", "['Bearer glsa_', Token]", "tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "continue", "qfieldcloud", "[qfieldcloud]", "native", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
 	"[{id: invent, issuer: 'https://invent.example.org', client_id: abc}]", "[{id: invent, issuer: 'https://invent.example.org', client_id: abc, clients: [{client_id: a}]}]", "[{client_id: a}]", "[{id: invent, issuer: 'https://invent.example.org'}]",
-	"{developers: groups contains a, admins: {require: groups contains b, title: x}}", "{telemetry: {url: 'http://127.0.0.1:1'}}", "{telemetry: 'http://127.0.0.1:1'}", "{developer: {groups: [a]}, admin: {}}",
+	"{developers: groups contains a, admins: {require: groups contains b, title: x}}", "{telemetry: {url: 'http://127.0.0.1:1'}}", "{telemetry: 'http://127.0.0.1:1'}", "{endpoint: 'http://127.0.0.1:1'}", "{developer: {groups: [a]}, admin: {}}",
 	"[{path: /grafana/, upstream: telemetry, allow: developers}]", "[{path: /grafana/, upstream: telemetry}]", "[{methods: [GET, POST], allow: developers}]",
 }
 
@@ -35,6 +35,7 @@ const everyMapping = `
 public_url: https://telemetry.example.org
 admin: {}
 audit: {file: audit.log}
+tracing: {endpoint: "http://127.0.0.1:4318"}
 tls: {cert: tls/cert.pem, key: tls/key.pem}
 providers: [{id: invent, issuer: "https://invent.example.org", client_id: abc, metadata: {}, clients: [{client_id: native}], bearer: {}}]
 native: {discovery: [{kind: qfieldcloud}]}

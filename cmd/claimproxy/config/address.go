@@ -20,10 +20,11 @@ type urlRule struct {
 }
 
 var (
-	publicRule   = urlRule{expected: "an https URL with nothing behind the host"}
-	issuerRule   = urlRule{expected: "an https URL", path: true}
-	endpointRule = urlRule{expected: "an https URL", path: true, query: true}
-	upstreamRule = urlRule{expected: "an http, https or h2c URL with nothing behind the host, or unix:/PATH", plainHTTP: true}
+	publicRule    = urlRule{expected: "an https URL with nothing behind the host"}
+	issuerRule    = urlRule{expected: "an https URL", path: true}
+	endpointRule  = urlRule{expected: "an https URL", path: true, query: true}
+	upstreamRule  = urlRule{expected: "an http, https or h2c URL with nothing behind the host, or unix:/PATH", plainHTTP: true}
+	collectorRule = urlRule{expected: "an http or https URL with nothing behind the host", plainHTTP: true}
 )
 
 // url decodes a URL. Which ones are legal is up to the key.

@@ -69,7 +69,7 @@ type Tracing struct {
 
 func (l *loader) validateTracing(c *Config) {
 	if t := c.Tracing; t != nil && l.good(&c.Tracing) && l.good(&t.Endpoint) {
-		l.checkURL(&t.Endpoint, t.Endpoint.String(), upstreamRule)
+		l.checkURL(&t.Endpoint, t.Endpoint.String(), collectorRule)
 	}
 }
 

@@ -85,6 +85,8 @@ var limits = map[string]limit{
 
 	"Policy.providers": {filled: true, unique: true},
 
+	"Tracing.endpoint": {value: matching(`^[Hh][Tt][Tt][Pp][Ss]?://`+authority+`/?$`, "expected "+collectorRule.expected)},
+
 	"Upstream.url":          {value: matching(`^`+server+`$`, "expected "+upstreamRule.expected), filled: true, unique: true},
 	"Upstream.health":       {value: matching(`^(/`+plainChar+`+)*/?(\?[^# ]*)?$`, "expected a path, as in /healthz")},
 	"Upstream.strip_prefix": {value: fixedPath("/grafana")},

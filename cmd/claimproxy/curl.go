@@ -38,17 +38,13 @@ address that you name and follows no redirect to another one. The exit code is c
 			if err != nil {
 				return usageError{err, cmd.CommandPath()}
 			}
-			a, ctx, stop, err := newAgent(cmd, stderr)
-			if err != nil {
-				return err
-			}
-			// ctrl-C is for curl; it goes to this program as well, which waits for it.
-			defer stop()
-			t, err := a.Token(ctx, origin)
-			if err != nil {
-				return err
-			}
-			return runCurl(ctx, program, args, t, stdout, stderr)
+			return withAgent(cmd, stderr, func(ctx context.Context, a *signin.Agent) error {
+				t, err := a.Token(ctx, origin)
+				if err != nil {
+					return err
+				}
+				return runCurl(ctx, program, args, t, stdout, stderr)
+			})
 		},
 	}
 }

@@ -25,12 +25,12 @@ func signInCommands(stdout, stderr io.Writer) []*cobra.Command {
 	return []*cobra.Command{newLogin(stderr), newToken(stdout, stderr), newCurl(stdout, stderr), newLogout(stderr), newGitCredential(stdout, stderr)}
 }
 
-// newAgent makes the agent of these commands, and a context that ends with ctrl-C: what is
-// being written is written to its end.
-func newAgent(cmd *cobra.Command, stderr io.Writer) (*signin.Agent, context.Context, func(), error) {
+// withAgent runs what a command does with the agent of these commands. ctrl-C ends it, and what
+// is being written is written to its end.
+func withAgent(cmd *cobra.Command, stderr io.Writer, work func(context.Context, *signin.Agent) error) error {
 	a, err := signin.New(stderr)
 	if err != nil {
-		return nil, nil, nil, err
+		return err
 	}
 	if onTerminal(stderr) && onTerminal(os.Stdin) {
 		a.Confirm = func(question string) bool {
@@ -40,7 +40,12 @@ func newAgent(cmd *cobra.Command, stderr io.Writer) (*signin.Agent, context.Cont
 		}
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	return a, ctx, stop, nil
+	defer stop()
+	err = work(ctx, a)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return exit{exitFailed} // whoever ended it knows
+	}
+	return err
 }
 
 // oneAddress wants the address of an application as the only argument.
@@ -69,18 +74,13 @@ After that "claimproxy token URL" prints a fresh access token whenever one is ne
 	flags.StringVar(&o.Provider, "provider", "", "the `id` of the provider, where there are several")
 	flags.BoolVar(&o.Device, "device", false, "sign in with a browser on another device (RFC 8628)")
 	flags.BoolVar(&o.NoBrowser, "no-browser", false, "print the address to open, and open no browser")
-	flags.StringVar(&o.Resource, "resource", "", "the `URI` that the token is to be for, where the provider wants to know (RFC 8707)")
+	flags.StringVar(&o.Resource, "resource", "", "the `URI` that the token is to be for, where the application does not say (RFC 8707)")
 	flags.BoolVar(&o.Trust, "trust", false, "the application may get a token that another one takes too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.Device && o.NoBrowser {
 			return usageError{errors.New("with --device no browser is opened anyhow: leave out --no-browser"), cmd.CommandPath()}
 		}
-		a, ctx, stop, err := newAgent(cmd, stderr)
-		if err != nil {
-			return err
-		}
-		defer stop()
-		return a.Login(ctx, args[0], o)
+		return withAgent(cmd, stderr, func(ctx context.Context, a *signin.Agent) error { return a.Login(ctx, args[0], o) })
 	}
 	return cmd
 }
@@ -92,12 +92,7 @@ func newLogout(stderr io.Writer) *cobra.Command {
 		Long:  `End the login of an application: the provider takes the tokens back, where it can be told, and they are forgotten here.`,
 		Args:  oneAddress,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, ctx, stop, err := newAgent(cmd, stderr)
-			if err != nil {
-				return err
-			}
-			defer stop()
-			return a.Logout(ctx, args[0])
+			return withAgent(cmd, stderr, func(ctx context.Context, a *signin.Agent) error { return a.Logout(ctx, args[0]) })
 		},
 	}
 }
@@ -127,26 +122,27 @@ to nobody else: whoever has it is you.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the token and when it ends, for programs")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		a, ctx, stop, err := newAgent(cmd, stderr)
-		if err != nil {
-			return err
-		}
-		defer stop()
-		t, err := a.Token(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		if !asJSON {
-			_, err = fmt.Fprintln(stdout, t.AccessToken)
-			return err
-		}
-		doc := tokenDocument{AccessToken: t.AccessToken, TokenType: "Bearer", Origin: t.Origin, Provider: t.Provider}
-		if !t.Expiry.IsZero() {
-			doc.ExpiresAt, doc.ExpiresIn = t.Expiry.UTC().Format(time.RFC3339), int64(time.Until(t.Expiry)/time.Second)
-		}
-		return json.NewEncoder(stdout).Encode(doc)
+		return withAgent(cmd, stderr, func(ctx context.Context, a *signin.Agent) error {
+			t, err := a.Token(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return writeToken(stdout, t, asJSON)
+		})
 	}
 	return cmd
+}
+
+func writeToken(w io.Writer, t signin.Token, asJSON bool) error {
+	if !asJSON {
+		_, err := fmt.Fprintln(w, t.AccessToken)
+		return err
+	}
+	doc := tokenDocument{AccessToken: t.AccessToken, TokenType: "Bearer", Origin: t.Origin, Provider: t.Provider}
+	if !t.Expiry.IsZero() {
+		doc.ExpiresAt, doc.ExpiresIn = t.Expiry.UTC().Format(time.RFC3339), int64(time.Until(t.Expiry)/time.Second)
+	}
+	return json.NewEncoder(w).Encode(doc)
 }
 
 func newGitCredential(stdout, stderr io.Writer) *cobra.Command {
@@ -165,12 +161,9 @@ accept_basic_token: true.
 			return usageError{errors.New("expected get, store or erase, as git says it"), cmd.CommandPath()}
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, ctx, stop, err := newAgent(cmd, stderr)
-			if err != nil {
-				return err
-			}
-			defer stop()
-			return a.GitCredential(ctx, args[0], os.Stdin, stdout)
+			return withAgent(cmd, stderr, func(ctx context.Context, a *signin.Agent) error {
+				return a.GitCredential(ctx, args[0], os.Stdin, stdout)
+			})
 		},
 	}
 }

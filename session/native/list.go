@@ -23,8 +23,10 @@ type offer struct {
 	ClientID    string   `json:"client_id,omitempty"`
 	Scopes      []string `json:"scopes"`
 	RedirectURI string   `json:"redirect_uri,omitempty"`
-	Style       style    `json:"style"`
-	Endpoints   *ends    `json:"endpoints,omitempty"`
+	// Resource is what the token is to be for (RFC 8707), where the provider has to be told.
+	Resource  string `json:"resource,omitempty"`
+	Style     style  `json:"style"`
+	Endpoints *ends  `json:"endpoints,omitempty"`
 }
 
 type style struct {
@@ -73,7 +75,7 @@ func offerOf(ctx context.Context, p *provider.Provider) offer {
 	}
 	o := offer{
 		ID: p.ID, Name: p.Name, Issuer: p.Issuer, ClientID: client.ID, Scopes: client.Scopes,
-		RedirectURI: redirectURI, Style: style{p.Logo, p.Color, p.ColorDark},
+		RedirectURI: redirectURI, Resource: p.AuthorizeParams["resource"], Style: style{p.Logo, p.Color, p.ColorDark},
 	}
 	if len(o.Scopes) == 0 {
 		o.Scopes = append([]string{}, p.Scopes...) // [] rather than null

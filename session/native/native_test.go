@@ -204,7 +204,7 @@ func TestTheListNamesTheClientForPrograms(t *testing.T) {
 	idp := devprovider.NewServer(devprovider.Options{})
 	t.Cleanup(idp.Close)
 	own, alone := invent(idp.Issuer()), invent(idp.Issuer())
-	own.ID, own.Clients = "own", nil
+	own.ID, own.Clients, own.AuthorizeParams = "own", nil, map[string]string{"resource": "https://api.example.org/", "prompt": "consent"}
 	alone.ID, alone.Client, alone.Clients, alone.Scopes = "alone", provider.Client{}, nil, nil
 	h := newHandler(t, invent(idp.Issuer()), own, alone)
 	_, body := ask(t, httptest.NewRequest(http.MethodGet, "/.auth/providers", nil), h.List)
@@ -221,7 +221,7 @@ func TestTheListNamesTheClientForPrograms(t *testing.T) {
 	}
 	want := []any{
 		item("invent", map[string]any{"client_id": "qt", "scopes": []any{"openid", "api"}, "redirect_uri": "http://127.0.0.1:11450/"}),
-		item("own", map[string]any{"client_id": "web", "scopes": []any{"openid", "profile"}, "redirect_uri": "https://telemetry.example.org/.auth/callback/invent"}),
+		item("own", map[string]any{"resource": "https://api.example.org/", "client_id": "web", "scopes": []any{"openid", "profile"}, "redirect_uri": "https://telemetry.example.org/.auth/callback/invent"}),
 		item("alone", map[string]any{"scopes": []any{}}),
 	}
 	if diff := cmp.Diff(want, document(t, body)); diff != "" {

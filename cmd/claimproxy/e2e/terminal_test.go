@@ -156,16 +156,15 @@ func TestAProgramOnAPersonsMachineSignsIn(t *testing.T) {
 	eachSetup(t, func(t *testing.T, setup setup) {
 		s := setup.site(t)
 		s.Recorder = newRecorder(t).url
+		if setup.jwt() {
+			s.config = strings.Replace(s.config, "    clients:\n", "    authorize_params: {resource: \""+setup.resource+"\"}\n    clients:\n", 1)
+		}
 		s.start()
 		m := newTerminal(t)
 		if got := m.try("", "claimproxy", "token", s.url); got.code != 1 || !strings.Contains(got.stderr, "claimproxy login "+s.url) || got.stdout != "" {
 			t.Errorf("before signing in: got %+v", got)
 		}
-		var args []string
-		if setup.jwt() {
-			args = []string{"--resource", setup.resource}
-		}
-		told := m.login(s, people()["alice"], args...)
+		told := m.login(s, people()["alice"])
 		if !strings.Contains(told, "signs people in with KDE Invent") || !strings.Contains(told, "readable by you alone: no keyring takes it") {
 			t.Errorf("got\n%s", told)
 		}
@@ -193,6 +192,15 @@ func TestAProgramOnAPersonsMachineSignsIn(t *testing.T) {
 		if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("got %v, %v", info.Mode(), err)
 		}
+
+		// A token that was refused is renewed before the next use.
+		m.try("protocol=http\nhost="+strings.TrimPrefix(s.url, "http://")+"\npassword="+token+"\n\n", "claimproxy", "git-credential", "erase")
+		renewed := m.token(s)
+		if renewed == token {
+			t.Error("a token that was refused is offered again")
+		}
+		s.bearer("/recorder/", renewed).wantStatus(t, http.StatusOK)
+		token = renewed
 
 		m.run("claimproxy", "logout", s.url)
 		if got := m.try("", "claimproxy", "token", s.url); got.code != 1 {

@@ -60,11 +60,17 @@ func sameOrigin(origin, address string) bool {
 // or plain http on this machine where the issuer is plain http as well.
 func secureEndpoint(issuer, endpoint string) error {
 	u, err := url.Parse(endpoint)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+	if err != nil || !isASCII(endpoint) || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return fmt.Errorf("%s is no absolute URL", clean(endpoint))
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(issuer, "http://") && session.LoopbackHost(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("%s is not https", clean(endpoint))
+}
+
+// isASCII says whether a text is of printable ASCII alone, as URLs are (RFC 3986 section 2):
+// what is printed for a person to open has nothing in it that a terminal obeys.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }

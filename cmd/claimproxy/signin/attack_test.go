@@ -90,7 +90,7 @@ func TestAnIssuerThatMayNotBeAskedIsNotAsked(t *testing.T) {
 	for issuer, ok := range map[string]bool{
 		"https://invent.example.org": true, "https://invent.example.org/realms/kde": true, "http://invent.example.org": false, "http://127.0.0.1:1": false,
 		"https://user@invent.example.org": false, "https://invent.example.org?x": false, "https://invent.example.org#x": false, "ftp://invent.example.org": false,
-		"file:///etc/passwd": false, "": false, "https:invent": false,
+		"file:///etc/passwd": false, "https://invent.example.org/\u009b2J": false, "": false, "https:invent": false,
 	} {
 		if err := checkIssuer("https://app.example.org", issuer); (err == nil) != ok {
 			t.Errorf("%q: got %v", issuer, err)
@@ -110,7 +110,7 @@ func TestAProviderThatSpeaksForAnotherIsNotUsed(t *testing.T) {
 	w := newWorld(t)
 	for name, value := range map[string]any{
 		"issuer": "https://invent.example.org", "token_endpoint": "http://evil.example/token", "authorization_endpoint": "http://evil.example/a",
-		"device_authorization_endpoint": "file:///x", "revocation_endpoint": "http://evil.example/\x1b[2J",
+		"device_authorization_endpoint": "https://x.example/\u009b2J", "revocation_endpoint": "http://evil.example/\x1b[2J",
 	} {
 		w.idp.Rewrite(devprovider.DiscoveryDocument, func(doc map[string]any) { doc[name] = value })
 		wantError(t, w.login(Options{}))

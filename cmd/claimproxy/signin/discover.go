@@ -31,6 +31,7 @@ type offer struct {
 	ClientID    string   `json:"client_id"`
 	Scopes      []string `json:"scopes"`
 	RedirectURI string   `json:"redirect_uri"`
+	Resource    string   `json:"resource"`
 }
 
 // metadata is the document of RFC 9728 section 2, as far as it is used here.
@@ -88,7 +89,7 @@ func (a *Agent) discover(ctx context.Context, address *url.URL) (*resource, erro
 func checkIssuer(origin, issuer string) error {
 	u, err := url.Parse(issuer)
 	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "":
+	case err != nil || !isASCII(issuer) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "":
 		return fmt.Errorf("%s names an issuer that is none: %s", origin, clean(issuer))
 	case u.Scheme == "https":
 		return nil

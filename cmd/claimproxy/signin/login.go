@@ -1,10 +1,12 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -18,8 +20,8 @@ type Options struct {
 	Device bool
 	// NoBrowser leaves it to the person to open the address.
 	NoBrowser bool
-	// Resource is what the token is to be for, where the provider wants to be told
-	// (RFC 8707).
+	// Resource is what the token is to be for, where the provider wants to be told (RFC 8707)
+	// and the application does not say.
 	Resource string
 	// Trust is that the application may get a token that another one takes as well.
 	Trust bool
@@ -40,7 +42,7 @@ func (a *Agent) Login(ctx context.Context, address string, o Options) error {
 	if err != nil {
 		return err
 	}
-	l := &login{Origin: r.origin, Provider: choice.ID, Issuer: choice.Issuer, ClientID: choice.ClientID, Scopes: choice.Scopes, Resource: o.Resource}
+	l := &login{Origin: r.origin, Provider: choice.ID, Issuer: choice.Issuer, ClientID: choice.ClientID, Scopes: choice.Scopes, Resource: cmp.Or(o.Resource, choice.Resource)}
 	if err := a.mayHaveToken(l, o.Trust); err != nil {
 		return err
 	}
@@ -48,7 +50,7 @@ func (a *Agent) Login(ctx context.Context, address string, o Options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Say, "%s signs people in with %s (%s).\n\n", r.origin, clean(choice.Name), clean(choice.Issuer))
+	fmt.Fprintf(a.Say, "%s signs people in with %s (%s), and asks for %s.\n\n", r.origin, clean(choice.Name), clean(choice.Issuer), clean(strings.Join(choice.Scopes, " ")))
 	var t *oauth2.Token
 	var name string
 	if o.Device {
@@ -91,9 +93,10 @@ func (a *Agent) mayHaveToken(l *login, trust bool) error {
 	return nil
 }
 
-// sameKind says whether the tokens of two logins are good for the same applications.
+// sameKind says whether the tokens of two logins may be good for the same applications. What
+// they are said to be for is no difference: that is said by the application.
 func (l *login) sameKind(other *login) bool {
-	return l.Issuer == other.Issuer && l.ClientID == other.ClientID && l.Resource == other.Resource
+	return l.Issuer == other.Issuer && l.ClientID == other.ClientID
 }
 
 // tell says what has come of a login.

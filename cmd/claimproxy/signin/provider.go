@@ -90,8 +90,15 @@ func (p *provider) options(more ...oauth2.AuthCodeOption) []oauth2.AuthCodeOptio
 func (p *provider) refresh(ctx context.Context, refreshToken string) (*oauth2.Token, error) {
 	config := p.oauth
 	config.RedirectURL = ""
-	t, err := config.Exchange(p.context(ctx), "", p.options(
-		oauth2.SetAuthURLParam("grant_type", "refresh_token"), oauth2.SetAuthURLParam("refresh_token", refreshToken))...)
+	ctx = p.context(ctx)
+	var t *oauth2.Token
+	var err error
+	if p.resource == "" {
+		t, err = config.TokenSource(ctx, &oauth2.Token{RefreshToken: refreshToken}).Token()
+	} else { // x/oauth2 has no parameters at a refresh; an empty code counts as none (RFC 6749 section 3.2)
+		t, err = config.Exchange(ctx, "", p.options(
+			oauth2.SetAuthURLParam("grant_type", "refresh_token"), oauth2.SetAuthURLParam("refresh_token", refreshToken))...)
+	}
 	if err != nil {
 		return nil, p.refused(err)
 	}

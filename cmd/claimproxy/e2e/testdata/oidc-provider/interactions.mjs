@@ -41,7 +41,8 @@ export class Interactions {
           html(res, 401, signInPage(uid, 'Invalid login or password.'));
           break;
         }
-        await finish({ login: { accountId: String(person.id) } });
+        const gold = details.params.acr_values?.split(' ').includes('gold') ? { acr: 'gold' } : {};
+        await finish({ login: { accountId: String(person.id), ...gold } });
         break;
       }
       case 'POST confirm':

@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import Provider from 'oidc-provider';
+import Provider, { interactionPolicy } from 'oidc-provider';
 
 import { clients } from './clients.mjs';
 import { Fixture } from './fixture.mjs';
@@ -35,6 +35,12 @@ const claimsOf = (person) => ({
 });
 
 const RESOURCE = 'https://telemetry-api.example.test/'; // tokens for others name nobody's groups
+
+// Signing in with the password is all there is. Whoever is asked for gold types it once more, and
+// that is gold.
+const policy = interactionPolicy.base();
+policy.get('login').checks.add(new interactionPolicy.Check('gold', 'a stronger sign-in is asked for', ({ oidc }) => (
+  Boolean(oidc.session.accountId) && Boolean(oidc.params.acr_values?.split(' ').includes('gold')) && oidc.acr !== 'gold')));
 
 const provider = new Provider(issuer, {
   adapter: state.adapter(),
@@ -101,7 +107,8 @@ const provider = new Provider(issuer, {
       }),
     },
   },
-  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  acrValues: ['gold'],
+  interactions: { policy, url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   renderError(ctx, out) {
     ctx.type = 'text/plain';
     ctx.body = `${out.error}: ${out.error_description ?? ''}\n`;

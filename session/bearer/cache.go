@@ -36,7 +36,7 @@ const (
 // cannot shift.
 func keyOf(as use, providerID, token string) key {
 	// One piece where that fits the stack: this is on every request's way.
-	var small [512]byte
+	var small [2 << 10]byte
 	small[0] = byte(as)
 	if 2+len(providerID)+len(token) <= len(small) {
 		n := 1 + copy(small[1:], providerID)

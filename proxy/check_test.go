@@ -165,7 +165,7 @@ func TestAQuestionIsAnsweredLikeTheRequest(t *testing.T) {
 			if got.ClientIP != "127.0.0.1" || got.RequestID != res.Header.Get("X-Request-Id") || got.Duration <= 0 {
 				t.Errorf("event %+v", got)
 			}
-			got.Time, got.Duration, got.RequestID, got.ClientIP = want.Time, 0, "", ""
+			got.Context, got.Time, got.Duration, got.RequestID, got.ClientIP = nil, want.Time, 0, "", ""
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("event (-want +got):\n%s", diff)
 			}

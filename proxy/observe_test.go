@@ -97,7 +97,7 @@ func TestEventTellsWhatHappened(t *testing.T) {
 			if got.RequestID != res.Header.Get("X-Request-Id") || got.ClientIP != "127.0.0.1" {
 				t.Errorf("request id %q, client %q", got.RequestID, got.ClientIP)
 			}
-			got.Time, got.Duration, got.RequestID, got.ClientIP = time.Time{}, 0, "", ""
+			got.Context, got.Time, got.Duration, got.RequestID, got.ClientIP = nil, time.Time{}, 0, "", ""
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -290,3 +290,35 @@ func TestReloadsUnderLoadFailNoRequestAndMisjudgeNone(t *testing.T) {
 		t.Errorf("the keys were fetched %d times", n)
 	}
 }
+
+// TestWhatAReloadTakesAwayIsTakenFromWhatIsOpen: a websocket goes on as long as a new
+// configuration lets its caller in, however many there were, and ends with the right, with
+// the route and with the provider.
+func TestWhatAReloadTakesAwayIsTakenFromWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string][2]string{
+		"a right":    {"contains teams/kde-developers", "contains teams/none"},
+		"a route":    {"  - {path: /recorder/, upstream: recorder, allow: developers}\n", ""},
+		"a provider": {`issuer: "`, `issuer: "http://127.0.0.1:9", name: "`},
+		"a client":   {"client_id: proxy-web,", "client_id: another,"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newChanging(t)
+			c.Recorder, _ = newStreamer(t)
+			c.config = strings.Replace(c.config, "/developers/, upstream: recorder", "/recorder/, upstream: recorder", 1)
+			c.config = strings.Replace(c.config, "tests:\n  - {request: GET /developers/, expect: sign-in}\n", "tests:\n", 1)
+			c.start()
+			conn := c.socket("Authorization: Bearer " + c.ada)
+			wantEcho(t, conn)
+			for _, next := range [][2]string{ // everything is made anew, and she is let in
+				{"{id: invent, ", "{id: invent, color: '#123456', "}, {"routes:\n", "session: {idle: 1h}\nroutes:\n"}, {"session: {idle: 1h}\n", ""},
+			} {
+				c.within(t, loadedAgain, func() { c.put("claimproxy.yaml", c.replaced(next[0], next[1])) })
+				wantEcho(t, conn)
+			}
+			c.within(t, loadedAgain, func() { c.put("claimproxy.yaml", c.replaced(change[0], change[1])) })
+			wantPolicyViolation(t, conn, 5*time.Second)
+		})
+	}
+}

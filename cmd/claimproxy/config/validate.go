@@ -38,6 +38,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 		l.warnParted(c)
 		l.warnUnasked(c)
 		l.warnConditions(c)
+		l.warnDiscovery(c)
 	}
 }
 

@@ -145,3 +145,15 @@ func (l *loader) validateKeys(m *Metadata) {
 		l.bad(&m.JWKSFile, "the file %s cannot be used: %v", quote(m.JWKSFile), err)
 	}
 }
+
+// warnDiscovery warns where programs are told how to sign in at several providers, and
+// what they say about whose token they send is not listened to.
+func (l *loader) warnDiscovery(c *Config) {
+	if len(c.Providers) < 2 || c.Native.ProviderHeader != "" {
+		return
+	}
+	for i := range c.Native.Discovery {
+		l.doubtful(&c.Native.Discovery[i], "with several providers it cannot be told whose token QField sends, unless it is a JWT").
+			hint("say native: {provider_header: X-QFC-IDP-ID}")
+	}
+}

@@ -23,10 +23,11 @@ type requestBody struct {
 	left, max int64
 	// tooLarge is set when too much has come.
 	tooLarge atomic.Bool
-	// conn and idle are set where a client has only so long for its next bytes: on
-	// HTTP/1, and until answered is set.
+	// conn and idle are set where a client has only so long for its next bytes, until
+	// answered is set. armed is when that was last said.
 	conn     *http.ResponseController
 	idle     time.Duration
+	armed    time.Time
 	answered atomic.Bool
 	// stopped is set when nobody is to read any more.
 	stopped atomic.Bool
@@ -59,7 +60,10 @@ var errStopped = errors.New("the request was broken off")
 
 func (b *requestBody) Read(buf []byte) (int, error) {
 	if b.conn != nil && !b.answered.Load() {
-		_ = b.conn.SetReadDeadline(time.Now().Add(b.idle))
+		if now := time.Now(); now.Sub(b.armed) >= b.idle/8 { // to say so costs something on HTTP/2
+			b.armed = now
+			_ = b.conn.SetReadDeadline(now.Add(b.idle))
+		}
 	}
 	if b.stopped.Load() { // after the deadline was set, as stop sets another
 		return 0, errStopped

@@ -28,6 +28,8 @@ const (
 	Unavailable
 	// BadRequest: what was asked cannot be understood in one way.
 	BadRequest
+	// Misdirected: it came over a connection that was opened for another host.
+	Misdirected
 )
 
 // String returns the word of the audit log: allow, deny or sign-in.

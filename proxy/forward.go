@@ -75,7 +75,7 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 		conn := http.NewResponseController(x)
 		_ = conn.EnableFullDuplex()
 		x.body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed, max: x.route.MaxBody, left: x.route.MaxBody}
-		if r.ProtoMajor == 1 {
+		if !isGRPC(r.Header) { // whose calls are conversations from the beginning
 			x.body.conn, x.body.idle = conn, p.bodyIdle
 		}
 		defer x.body.leaveRest(x)

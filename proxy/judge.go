@@ -35,8 +35,29 @@ func (p *Proxy) Judge(r *http.Request) Judgement {
 	scheme := p.scheme
 	if r.TLS != nil {
 		scheme = "https"
+		if !p.ownConnection(r) {
+			return Judgement{Client: p.client(r), Verdict: Verdict{
+				Outcome: Misdirected, Reason: ReasonBadHost, Sentence: "The connection was opened for another host than the request names.",
+			}}
+		}
 	}
 	return p.judge(r, scheme)
+}
+
+// ownConnection reports whether a TLS connection was opened for the host that a request on
+// it names: who looked at the one, such as a firewall or a balancer, has not been shown
+// another. Trusted proxies may have one connection for all of their hosts, and a client
+// that has named no host has looked at none.
+func (p *Proxy) ownConnection(r *http.Request) bool {
+	if r.TLS.ServerName == "" || p.trusts(r) {
+		return true
+	}
+	opened, _, fault := canonicalHost(r.TLS.ServerName)
+	if fault != nil {
+		return false
+	}
+	host, _, fault := canonicalHost(r.Host)
+	return fault != nil || host == opened // a host that is none has a refusal of its own
 }
 
 // judge is Judge for a request that the client sent with this scheme.

@@ -41,6 +41,9 @@ func (p *Proxy) refuse(x *exchange, v Verdict) {
 	switch v.Outcome {
 	case BadRequest:
 		p.answer(x, http.StatusBadRequest, v)
+	case Misdirected:
+		// RFC 9110 section 15.5.20: a client may try again with a connection of its own.
+		p.answer(x, http.StatusMisdirectedRequest, v)
 	case SignIn:
 		if mayNavigate && answer.IsNavigation(r) {
 			p.answers.Redirect(x, r, http.StatusFound, p.signInURL(x))

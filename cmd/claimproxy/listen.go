@@ -28,16 +28,19 @@ func listen(c *config.Config, log *slog.Logger) ([]net.Listener, error) {
 		}
 	}
 	var all []net.Listener
+	var o opener
 	for _, address := range c.Listen {
-		l, err := net.Listen("tcp", address)
+		opened, err := o.open(address)
 		if err != nil {
 			closeAll(all)
 			return nil, listenError(address, err)
 		}
-		if tlsConfig != nil {
-			l = tls.NewListener(l, tlsConfig)
+		for _, l := range opened {
+			if tlsConfig != nil {
+				l = tls.NewListener(l, tlsConfig)
+			}
+			all = append(all, l)
 		}
-		all = append(all, l)
 	}
 	return all, nil
 }

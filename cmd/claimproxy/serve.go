@@ -127,8 +127,16 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 		return err
 	}
 	defer p.current.close()
+	// HTTP/2 without TLS is for gRPC behind a proxy where TLS ends. It begins as HTTP/2: an
+	// upgrade to it is never made.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{
 		Handler:           p.watch.tracing.Handler(&p.current),
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: time.Minute},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    128 << 10, // tokens and cookies of people in very many groups

@@ -175,6 +175,28 @@ func checkListen(address string) string {
 	return ""
 }
 
+// checkPublicListen says what is wrong with an address to listen on for everybody, "" for
+// nothing: host:port, unix:/PATH or systemd:NAME.
+func checkPublicListen(address string) string {
+	kind, rest, _ := strings.Cut(address, ":")
+	switch {
+	case kind == "unix" && !strings.HasPrefix(rest, "/"):
+		return "expected unix: and a path that begins with /, got " + quote(address)
+	case kind == "unix" && len(rest) > maxSocketPath:
+		return fmt.Sprintf("the path of a socket has at most %d characters, got %d", maxSocketPath, len(rest))
+	case kind == "unix":
+		return ""
+	case kind == "systemd" && (rest == "" || strings.ContainsAny(rest, ": /")):
+		return "expected systemd: and the name of a socket, got " + quote(address)
+	case kind == "systemd":
+		return ""
+	}
+	return checkListen(address)
+}
+
+// maxSocketPath is how long the path of a socket can be on every system (sockaddr_un).
+const maxSocketPath = 103
+
 // meantListen suggests an address to listen on for what lacks a part of it, or has too
 // many; "" for nothing.
 func meantListen(address string) string {

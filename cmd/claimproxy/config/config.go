@@ -18,8 +18,11 @@ type Config struct {
 	// scheme's own port is left out.
 	PublicURL *url.URL `yaml:"public_url,required"`
 
-	// Listen is the addresses to listen on, as host:port. Without a host it is all
-	// addresses of the machine; port 0 is any free one. The default is
+	// Listen is the addresses to listen on. host:port; without a host it is all addresses
+	// of the machine, and port 0 is any free one. unix:/PATH, a socket that the process
+	// makes; whoever may open its file may send requests. systemd:NAME, the sockets that
+	// systemd passes under that name (FileDescriptorName= of the socket unit, else the
+	// unit's name): they are open while claimproxy is started again. The default is
 	// 127.0.0.1:8080.
 	Listen []string `yaml:"listen,many"`
 

@@ -31,7 +31,7 @@ const (
 // limits are known by type and key. A key that is not here is limited by its type.
 var limits = map[string]limit{
 	"Config.public_url": {value: matching(https+http+`)/?$`, "expected "+publicRule.expected)},
-	"Config.listen":     {value: address, filled: true, unique: true},
+	"Config.listen":     {value: publicAddress, filled: true, unique: true},
 	"Config.endpoints":  {value: fixedPath("/.auth")},
 	"Config.include":    {value: matching(".", ""), unique: true},
 	"Config.policies":   {value: policyKey},
@@ -111,14 +111,15 @@ var limits = map[string]limit{
 }
 
 var (
-	policyKey   = &jsonschema.Schema{Type: "string", Pattern: `^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`, Not: &jsonschema.Schema{Enum: []any{elseKey, "public", "signed-in", "nobody"}}}
-	upstreamKey = &jsonschema.Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]*$`}
-	address     = matching(`^(\[[^\]/]*\]|[A-Za-z0-9._-]*):(0|[1-9][0-9]{0,4})$`, "expected host:port, as in 127.0.0.1:8080")
-	color       = matching(colorPattern.String(), `expected a colour as in "#1d99f3"`)
-	clientID    = matching(`^\S(.*\S)?$`, "expected a client id")
-	scope       = matching(scopeToken.String(), "expected a scope")
-	endpoint    = matching(https+http+`)([/?][^#]*)?$`, "expected "+endpointRule.expected)
-	method      = methodSchema()
+	policyKey     = &jsonschema.Schema{Type: "string", Pattern: `^[A-Za-z0-9_.][A-Za-z0-9_.-]*$`, Not: &jsonschema.Schema{Enum: []any{elseKey, "public", "signed-in", "nobody"}}}
+	upstreamKey   = &jsonschema.Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]*$`}
+	address       = matching(`^(\[[^\]/]*\]|[A-Za-z0-9._-]*):(0|[1-9][0-9]{0,4})$`, "expected host:port, as in 127.0.0.1:8080")
+	publicAddress = matching(`^((\[[^\]/]*\]|[A-Za-z0-9._-]*):(0|[1-9][0-9]{0,4})|unix:/.+|systemd:[^: /]+)$`, "expected host:port, as in 127.0.0.1:8080, unix:/PATH or systemd:NAME")
+	color         = matching(colorPattern.String(), `expected a colour as in "#1d99f3"`)
+	clientID      = matching(`^\S(.*\S)?$`, "expected a client id")
+	scope         = matching(scopeToken.String(), "expected a scope")
+	endpoint      = matching(https+http+`)([/?][^#]*)?$`, "expected "+endpointRule.expected)
+	method        = methodSchema()
 )
 
 // issuer is an address, and not that of the document below it.

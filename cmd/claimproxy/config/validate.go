@@ -69,7 +69,7 @@ func (l *loader) validateTop(c *Config) {
 		l.notEmpty(&c.Listen, len(c.Listen), "address")
 		for i := range c.Listen {
 			if at := &c.Listen[i]; l.good(at) {
-				if problem := checkListen(*at); problem != "" {
+				if problem := checkPublicListen(*at); problem != "" {
 					l.bad(at, "%s", problem).hint("%s", meantListen(*at))
 				} else if slices.Contains(c.Listen[:i], *at) {
 					l.bad(at, "%s stands here twice", quote(*at))

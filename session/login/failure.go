@@ -104,7 +104,8 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p *provider.Pro
 		again = answer.Action{Label: "Sign in as somebody else", URL: h.link("start/"+p.ID, "return_to", place, "prompt", "select_account")}
 	}
 	c := answer.Content{Title: f.title, Text: []string{f.sentence}, Actions: []answer.Action{again}}
-	if _, err := h.Sessions.Identify(r); err == nil {
+	// Where a stronger sign-in is needed, going on leads here once more.
+	if _, err := h.Sessions.Identify(r); err == nil && f.reason != session.ReasonStepUp {
 		// The back button, a reload, an old tab: the person is signed in already.
 		c.Text = append(c.Text, "You are signed in already, so you can also simply go on.")
 		c.Actions[0].Main = false

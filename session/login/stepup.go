@@ -117,7 +117,7 @@ func (h *Handler) inVain(w http.ResponseWriter, r *http.Request, d demand) bool 
 	if err != nil || !d.metBy(id.Claims, h.Now()) {
 		return false
 	}
-	const sentence = "You have signed in in the way that was asked for, and the page that you came from needs still another one."
+	const sentence = "You are signed in as strongly and as recently as was asked for. If the page that you came from does not let you in, please tell whoever runs it."
 	h.Answers.Refuse(w, r, http.StatusForbidden,
 		answer.Problem{Code: string(session.ReasonStepUp), Detail: sentence},
 		answer.Content{Title: "Signing in once more does not help", Text: []string{sentence}, Actions: []answer.Action{

@@ -67,8 +67,14 @@ func TestASignInThatIsNotEnoughEndsOnAPage(t *testing.T) {
 		})
 	}
 	s := newSite(t)
-	s.says(map[string]any{"acr": "gold"})
+	s.says(map[string]any{"acr": "silver"})
 	b := s.browser()
+	b.signIn("/").wantTo(s, "/")
+	p := b.open(b.comeBack(b.open("/.auth/start/invent?return_to=/graph" + stronger)).String()).want(http.StatusForbidden)
+	if strings.Contains(p.body, "Go on") {
+		t.Error("a person who is signed in is offered to go on, which leads to the same page")
+	}
+	s.says(map[string]any{"acr": "gold"})
 	b.open(b.comeBack(b.open("/.auth/start/invent?return_to=/graph"+stronger)).String()).wantTo(s, "/graph")
 }
 

@@ -117,15 +117,22 @@ func lineOf(text, begin string) string {
 	return "no " + begin
 }
 
-// TestASecretFileIsLoadedAgain: what is sent to the provider is the new one.
+// TestASecretFileIsLoadedAgain: when the provider has another secret for the client, opaque
+// tokens cannot be asked about until the file has it too.
 func TestASecretFileIsLoadedAgain(t *testing.T) {
 	r := start(t, echo, "", routes)
 	put(t, r.dir+"/secret", "s3cr3t-of-web")
 	r.edit("client_secret: s3cr3t-of-web", "client_secret: {file: secret}")
 	r.told(1, loadedAgain)
-	put(t, r.dir+"/secret", "another secret")
+	const another = "another s3cr3t of web"
+	r.provider.SetClient(devprovider.Client{ID: "web", Secret: another})
+	r.provider.Override(devprovider.TokenInfo, devprovider.Answer(503, "text/plain", "")) // which would do instead
+	r.signIn("ada")
+	r.wantStatus("/closed", 503)
+	put(t, r.dir+"/secret", another)
 	r.told(2, loadedAgain)
-	if strings.Contains(r.stderr.String(), "another secret") {
+	r.wantStatus("/closed", 200)
+	if strings.Contains(r.stderr.String(), another) {
 		t.Error("the secret is in the log")
 	}
 	r.stop()

@@ -272,8 +272,9 @@ func (c *directConn) exchange(ctx context.Context, r *http.Request, trace *httpt
 	return res, nil
 }
 
-// header reads the header of the answer. Informational ones before it are told to trace
-// (RFC 9110 section 15.2).
+// header reads the header of the answer. Informational ones before it (RFC 9110
+// section 15.2) are told to trace or, where there is none, to the exchange that the
+// request is for.
 func (c *directConn) header(r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
 	for {
 		res, err := http.ReadResponse(c.in, r)
@@ -287,10 +288,15 @@ func (c *directConn) header(r *http.Request, trace *httptrace.ClientTrace) (*htt
 		case res.StatusCode < 100 || res.StatusCode > 199:
 			return res, nil
 		}
-		if trace != nil && trace.Got1xxResponse != nil && res.StatusCode != http.StatusContinue {
+		if res.StatusCode == http.StatusContinue {
+			continue
+		}
+		if trace != nil && trace.Got1xxResponse != nil {
 			if err := trace.Got1xxResponse(res.StatusCode, map[string][]string(res.Header)); err != nil {
 				return nil, err
 			}
+		} else if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
+			x.inform(res.StatusCode, res.Header)
 		}
 	}
 }

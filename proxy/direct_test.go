@@ -25,6 +25,7 @@ type script struct {
 	t      *testing.T
 	direct *direct
 	base   string
+	urls   []*url.URL
 	conns  atomic.Int64
 }
 
@@ -61,6 +62,7 @@ func newScript(t *testing.T, timeout time.Duration, play func(p *played)) *scrip
 	s := &script{t: t, base: "http://" + l.Addr().String()}
 	var connections Connections
 	u, _ := url.Parse(s.base)
+	s.urls = []*url.URL{u}
 	c := connections.take(&Upstream{URLs: []*url.URL{u}, Timeout: timeout})
 	s.direct = c.servers[0].direct
 	var all sync.WaitGroup

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,7 +27,11 @@ const (
 type forwarder struct {
 	name       string
 	connection *connection
-	proxy      *httputil.ReverseProxy
+	// way leads to the connection, perhaps past somebody who watches.
+	way http.RoundTripper
+	// short tells that all of its servers are reached on the short way.
+	short bool
+	proxy *httputil.ReverseProxy
 }
 
 func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
@@ -39,9 +44,11 @@ func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
 		}
 	}
 	f := &forwarder{name: u.Name, connection: p.connections.take(u)}
+	f.way = p.transport(u.Name, f.connection)
+	f.short = !slices.ContainsFunc(f.connection.servers, func(s *server) bool { return s.direct == nil })
 	f.proxy = &httputil.ReverseProxy{
-		Rewrite:        p.rewrite,
-		Transport:      p.transport(u.Name, f.connection),
+		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(exchangeOf(pr.In.Context()), pr.In, pr.Out) },
+		Transport:      f.way,
 		FlushInterval:  flushWithin,
 		BufferPool:     buffers,
 		ModifyResponse: p.modifyResponse,
@@ -83,6 +90,10 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 	ctx, over := p.keep(x)
 	defer over()
 	defer x.leaveServer()
+	if f.short && isSimple(x.request) {
+		p.carry(ctx, x, f)
+		return
+	}
 	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	if x.body != nil {
 		r.Body = x.body
@@ -90,13 +101,11 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 	f.proxy.ServeHTTP(x, r)
 }
 
-// rewrite makes the request that the upstream gets. ReverseProxy has removed the
-// hop-by-hop fields before, those that Connection names included, so that a client
+// rewrite makes the request that the upstream gets. The hop-by-hop fields have been removed
+// before, those that Connection names included, so that a client
 // cannot have removed what is set here (RFC 9110 section 7.6.1).
-func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
-	x := exchangeOf(pr.In.Context())
+func (p *Proxy) rewrite(x *exchange, in, out *http.Request) {
 	t := &x.target
-	out := pr.Out
 	// The server is chosen when it is sent, see pool.
 	out.URL = x.route.forwarded(t)
 	out.Host = t.Authority
@@ -104,14 +113,14 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	h := out.Header
 	p.stripper.strip(h)
 	if x.route.ForwardToken {
-		p.keepTokenFields(h, pr.In)
+		p.keepTokenFields(h, in)
 	}
 	delete(h, "Host") // HTTP/2 leaves it there; the one that counts is out.Host
 	p.cookies.Strip(h)
-	if x.route.takesOff(pr.In) {
+	if x.route.takesOff(in) {
 		delete(h, "Authorization")
 	}
-	if chain := p.chain(pr.In); len(chain) > 0 {
+	if chain := p.chain(in); len(chain) > 0 {
 		h["X-Forwarded-For"] = []string{strings.Join(chain, ", ")}
 	}
 	if x.client != "" {
@@ -124,7 +133,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	}
 	h["X-Request-Id"] = []string{x.id}
 	x.leftOut = p.setIdentity(h, x.route, t, &x.verdict)
-	out.Trailer = p.trailers(pr.In)
+	out.Trailer = p.trailers(in)
 }
 
 // modifyResponse looks at an upstream's answer before it is passed on.

@@ -31,15 +31,20 @@ const (
 )
 
 // attempt is what must be remembered between leaving for the provider and coming
-// back.
+// back; or between leaving another host for public_url's and coming back, where there
+// is no provider, State is the attempt's public half and Verifier its secret one.
 type attempt struct {
-	Provider string    `json:"p"`
-	State    string    `json:"s"`
-	Nonce    string    `json:"n"`
-	Verifier string    `json:"v"`
-	ReturnTo string    `json:"r"`
-	Silent   bool      `json:"q,omitempty"`
-	Begun    time.Time `json:"t"`
+	Provider string `json:"p"`
+	State    string `json:"s"`
+	Nonce    string `json:"n"`
+	Verifier string `json:"v"`
+	ReturnTo string `json:"r"`
+	// Origin is that of the host that ReturnTo is on, unless it is public_url's, and
+	// Challenge what leads there is sealed for, see way.
+	Origin    string    `json:"o,omitempty"`
+	Challenge string    `json:"c,omitempty"`
+	Silent    bool      `json:"q,omitempty"`
+	Begun     time.Time `json:"t"`
 	demand
 }
 
@@ -106,11 +111,15 @@ func (h *Handler) recall(r *http.Request, providerID, state string) (attempt, er
 		}
 		// The rules for places may have become stricter since: an update, a changed
 		// public_url.
-		a.ReturnTo = h.returnTo(a.ReturnTo)
+		to := h.checked(a.way())
+		a.Origin, a.ReturnTo, a.Challenge = to.origin, to.path, to.challenge
 		return a, nil
 	}
 	return attempt{}, errNoAttempt
 }
+
+// way is where the attempt leads.
+func (a attempt) way() way { return way{origin: a.Origin, path: a.ReturnTo, challenge: a.Challenge} }
 
 func (h *Handler) open(c *http.Cookie) (attempt, error) {
 	data, err := h.Sealer.OpenText(attemptLabel, c.Value, []byte(c.Name))

@@ -16,39 +16,48 @@ import (
 func (h *Handler) callback(w http.ResponseWriter, r *http.Request, p *provider.Provider) {
 	params, a, err := h.admit(w, r, p)
 	if err != nil {
-		h.failed(w, r, p, a.ReturnTo, err)
+		h.failed(w, r, p, a.way(), err)
 		return
 	}
 	if a.Silent && wantsThePerson(params.errorCode) {
-		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+p.ID, "return_to", a.ReturnTo, aloud, "true")))
+		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+p.ID, append(a.way().pairs(), aloud, "true")...)))
 		return
 	}
 	rec, err := h.finish(r.Context(), p, a, params)
 	if err != nil {
-		h.failed(w, r, p, a.ReturnTo, err)
+		h.failed(w, r, p, a.way(), err)
 		return
 	}
 	rec.Address, rec.Browser = addressOf(r), browserName(r.UserAgent())
 	if err := h.Sessions.Start(w, r, rec); err != nil {
-		h.failed(w, r, p, a.ReturnTo, notKept(p, err))
+		h.failed(w, r, p, a.way(), notKept(p, err))
 		return
 	}
 	h.log(r.Context(), slog.LevelInfo, w, "signed in", "provider", p.ID, "sub", rec.Identity.Subject)
-	h.goOn(w, r, a.ReturnTo)
+	if a.Challenge != "" && h.Handover != nil {
+		pass, err := h.Handover.Pass(r)
+		if err != nil {
+			h.failed(w, r, p, a.way(), storeFailed("You cannot be signed in right now. Please try again in a moment.", err))
+			return
+		}
+		h.handOver(w, r, a.way(), pass)
+		return
+	}
+	h.goOn(w, r, a.way())
 }
 
 // goOn leads to where the person wanted to go.
-func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, place string) {
+func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, to way) {
 	if !h.StrictCookie {
-		h.Answers.Redirect(w, r, http.StatusFound, h.destination(place))
+		h.Answers.Redirect(w, r, http.StatusFound, h.urlTo(to))
 		return
 	}
 	// A redirect would still be the provider's navigation: the new cookie would not
 	// be sent along, and what looks like a stranger would be sent to sign in, for
 	// ever. What a page of ours begins is same-site.
-	w.Header().Set("Refresh", "0; url="+h.destination(place))
+	w.Header().Set("Refresh", "0; url="+h.urlTo(to))
 	h.Answers.Page(w, r, http.StatusOK, answer.Content{
-		Title: "You are signed in", Actions: []answer.Action{{Label: "Go on", URL: place, Main: true}},
+		Title: "You are signed in", Actions: []answer.Action{{Label: "Go on", URL: to.text(), Main: true}},
 	})
 }
 

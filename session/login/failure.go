@@ -87,29 +87,32 @@ func providerError(p *provider.Provider, code string) error {
 	return refuse(session.ReasonNoCredentials, nameAt(p)+" could not sign you in. If this happens again, tell whoever runs this service.", cause)
 }
 
-// failed ends a callback on a page that says what to do. place is where the attempt
-// was to lead; it is empty when there is no attempt.
-func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p *provider.Provider, place string, err error) {
-	if place == "" {
-		place = "/"
-	}
+// failed ends a callback on a page that says what to do. to is where the attempt was
+// to lead; it is zero when there is no attempt.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p *provider.Provider, to way, err error) {
 	var f *failure
 	if !errors.As(err, &f) {
-		h.unavailable(w, r, err, h.again(p, place), "provider", p.ID)
+		h.unavailable(w, r, err, h.again(p, to), "provider", p.ID)
 		return
 	}
-	h.log(r.Context(), slog.LevelWarn, w, "signing in failed", "provider", p.ID, "reason", string(f.reason), "error", f.cause)
-	again := h.again(p, place)
+	again := h.again(p, to)
 	if f.reason == reasonTooLarge {
-		again = answer.Action{Label: "Sign in as somebody else", URL: h.link("start/"+p.ID, "return_to", place, "prompt", "select_account")}
+		again = answer.Action{Label: "Sign in as somebody else", URL: h.link("start/"+p.ID, "return_to", to.text(), "prompt", "select_account")}
 	}
+	h.refused(w, r, f, to, again, "provider", p.ID)
+}
+
+// refused shows why signing in has failed, with the button that starts over. about goes
+// into the log.
+func (h *Handler) refused(w http.ResponseWriter, r *http.Request, f *failure, to way, again answer.Action, about ...any) {
+	h.log(r.Context(), slog.LevelWarn, w, "signing in failed", append(about, "reason", string(f.reason), "error", f.cause)...)
 	c := answer.Content{Title: f.title, Text: []string{f.sentence}, Actions: []answer.Action{again}}
 	// Where a stronger sign-in is needed, going on leads here once more.
 	if _, err := h.Sessions.Identify(r); err == nil && f.reason != session.ReasonStepUp {
 		// The back button, a reload, an old tab: the person is signed in already.
 		c.Text = append(c.Text, "You are signed in already, so you can also simply go on.")
 		c.Actions[0].Main = false
-		c.Actions = append([]answer.Action{{Label: "Go on", URL: place, Main: true}}, c.Actions...)
+		c.Actions = append([]answer.Action{{Label: "Go on", URL: to.text(), Main: true}}, c.Actions...)
 	}
 	h.Answers.Refuse(w, r, f.status, answer.Problem{Code: string(f.reason), Detail: f.sentence}, c)
 }

@@ -33,6 +33,11 @@ type Config struct {
 	Providers []*provider.Provider
 	// Sessions begins and ends sessions.
 	Sessions Sessions
+	// Handover carries sessions to other hosts than public_url's; nil carries none.
+	Handover Handover
+	// Origin maps a host that a route names, without port, to its origin, and every
+	// other one to "". Nobody is led anywhere else; nil names no host.
+	Origin func(host string) string
 	// Parking keeps forms that were sent with a session that was over; nil keeps none.
 	Parking Parking
 	// Remote lists and ends sessions from elsewhere; nil where the store keeps none, and
@@ -120,6 +125,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.only(w, r, h.withProvider(rest, h.start), http.MethodGet)
 	case "callback":
 		h.only(w, r, h.withProvider(rest, h.callback), http.MethodGet)
+	case "accept":
+		h.only(w, r, h.accept, http.MethodGet)
 	case "sign-out":
 		h.only(w, r, h.signOut, http.MethodGet, http.MethodHead, http.MethodPost)
 	case "me":

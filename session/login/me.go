@@ -83,7 +83,7 @@ func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, err error) {
 		code = rejected.Reason
 	}
 	h.Answers.Refuse(w, r, http.StatusUnauthorized,
-		answer.Problem{Code: string(code), Detail: "Nobody is signed in here.", SignInURL: h.destination(signIn)},
+		answer.Problem{Code: string(code), Detail: "Nobody is signed in here.", SignInURL: h.ownOrigin(r) + signIn},
 		answer.Content{Title: "Nobody is signed in", Text: []string{"This page tells who you are here, once you have signed in with this browser."},
 			Actions: []answer.Action{{Label: "Sign in", URL: signIn, Main: true}}})
 }

@@ -149,7 +149,7 @@ func (h *Handler) resend(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("sign-in", "return_to", h.link(resendPage, "form", r.URL.Query().Get("form")))))
+		h.Answers.Redirect(w, r, http.StatusFound, h.ownOrigin(r)+h.link("sign-in", "return_to", h.link(resendPage, "form", r.URL.Query().Get("form"))))
 		return
 	}
 	form, err := h.keptForm(r)

@@ -163,6 +163,7 @@ func newSite(t *testing.T, change ...func(*setup)) *site {
 
 	set.config.Remote = s.store
 	set.config.Providers, set.config.Sessions, set.config.Sealer, set.config.Cookies = providers, s.store, sealer, s.store.Cookies()
+	set.config.Handover = s.store
 	set.config.Answers = answer.New(answer.Options{Endpoints: "/.auth", Site: "telemetry", Log: log})
 	set.config.PublicURL, set.config.Endpoints, set.config.Now, set.config.Log = publicURL, "/.auth", s.clock.Now, log
 	s.Handler = New(set.config)

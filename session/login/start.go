@@ -14,8 +14,21 @@ import (
 // signIn shows a button for each provider. With one provider there is nothing to
 // choose.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
-	asked := h.asked(r)
-	if h.elsewhere(w, r, h.link("sign-in", asked...)) {
+	to := h.wayOf(r)
+	asked := h.asked(r, to)
+	switch here, ok := h.here(r); {
+	case !ok || here != "" && (to.origin != here || h.shares(here)):
+		// It is public_url's host that signs people in, and there they are known here.
+		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("sign-in", asked...)))
+		return
+	case here != "":
+		h.begin(w, r, to)
+		return
+	case to.origin != "" && to.challenge == "" && !h.shares(to.origin):
+		// An attempt begins where it is to end.
+		h.Answers.Redirect(w, r, http.StatusFound, to.origin+h.link("sign-in", h.asked(r, way{path: to.path})...))
+		return
+	case h.known(w, r, to):
 		return
 	}
 	if p := h.own(r, demanded(r)); p != nil {
@@ -48,8 +61,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
 
 // asked is what a request for signing in says, as pairs for link: where to go
 // afterwards, made safe, whether it is to be as somebody else, and in which way.
-func (h *Handler) asked(r *http.Request) []string {
-	pairs := []string{"return_to", h.returnTo(r.URL.Query().Get("return_to"))}
+func (h *Handler) asked(r *http.Request, to way) []string {
+	pairs := to.pairs()
 	if asSomebodyElse(r) {
 		pairs = append(pairs, "prompt", "select_account")
 	}
@@ -66,14 +79,16 @@ func asSomebodyElse(r *http.Request) bool {
 
 // start begins the authorization code flow at a provider.
 func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Provider) {
-	if h.elsewhere(w, r, h.link("start/"+p.ID, h.asked(r)...)) {
+	way := h.wayOf(r)
+	if h.elsewhere(w, r, h.link("start/"+p.ID, h.asked(r, way)...)) {
 		return
 	}
 	d := demanded(r)
-	if h.inVain(w, r, d) {
+	if h.inVain(w, r, way, d) {
 		return
 	}
-	a := newAttempt(p.ID, h.returnTo(r.URL.Query().Get("return_to")), h.Now())
+	a := newAttempt(p.ID, way.path, h.Now())
+	a.Origin, a.Challenge = way.origin, way.challenge
 	a.demand, a.Silent = d, d.none() && h.unchecked(r) == p
 	to, err := p.AuthorizationURL(r.Context(), d.of(provider.AuthorizationRequest{
 		State: a.State, Nonce: a.Nonce, Verifier: a.Verifier,
@@ -85,7 +100,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Prov
 		err = h.remember(w, r, a)
 	}
 	if err != nil {
-		h.unavailable(w, r, err, h.again(p, a.ReturnTo), "provider", p.ID)
+		h.unavailable(w, r, err, h.again(p, way), "provider", p.ID)
 		return
 	}
 	h.Answers.Redirect(w, r, http.StatusFound, to)
@@ -134,7 +149,8 @@ func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, err error,
 		answer.Content{Title: "Not possible right now", Text: []string{u.Sentence}, Actions: []answer.Action{again}})
 }
 
-// again is the button that starts over.
-func (h *Handler) again(p *provider.Provider, place string) answer.Action {
-	return answer.Action{Label: "Try again", URL: h.link("start/"+p.ID, "return_to", place), Main: true}
+// again is the button that starts over. An attempt on another host may be over by then,
+// and begins anew there.
+func (h *Handler) again(p *provider.Provider, to way) answer.Action {
+	return answer.Action{Label: "Try again", URL: h.link("start/"+p.ID, "return_to", to.text()), Main: true}
 }

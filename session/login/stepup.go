@@ -109,21 +109,26 @@ func notEnough(p *provider.Provider, d demand) *failure {
 // inVain answers somebody who is to sign in in a way in which they have signed in
 // already: there is nothing that another time would change, and a page that sends them
 // here all the same would do so for ever.
-func (h *Handler) inVain(w http.ResponseWriter, r *http.Request, d demand) bool {
-	if d.none() || asSomebodyElse(r) {
-		return false
-	}
-	id, err := h.Sessions.Identify(r)
-	if err != nil || !d.metBy(id.Claims, h.Now()) {
+func (h *Handler) inVain(w http.ResponseWriter, r *http.Request, to way, d demand) bool {
+	if d.none() || asSomebodyElse(r) || !h.meets(r, d) {
 		return false
 	}
 	const sentence = "You are signed in as strongly and as recently as was asked for. If the page that you came from does not let you in, please tell whoever runs it."
 	h.Answers.Refuse(w, r, http.StatusForbidden,
 		answer.Problem{Code: string(session.ReasonStepUp), Detail: sentence},
 		answer.Content{Title: "Signing in once more does not help", Text: []string{sentence}, Actions: []answer.Action{
-			{Label: "Go on", URL: h.returnTo(r.URL.Query().Get("return_to")), Main: true},
+			{Label: "Go on", URL: to.text(), Main: true},
 		}})
 	return true
+}
+
+// meets says whether the session of this request began as it is demanded.
+func (h *Handler) meets(r *http.Request, d demand) bool {
+	if d.none() {
+		return true
+	}
+	id, err := h.Sessions.Identify(r)
+	return err == nil && d.metBy(id.Claims, h.Now())
 }
 
 // own is the provider that the person of this request is signed in at, if they are to sign

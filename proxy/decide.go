@@ -127,9 +127,14 @@ func (p *Proxy) decide(ctx context.Context, q Question) Verdict {
 	}
 	v := p.ruled(rule, &q, id)
 	p.narrow(&v, q.Route, rule)
-	if v.Outcome == Allow && id.Auth == session.AuthBrowser && !ownWebsocket(q) {
+	switch {
+	case v.Outcome != Allow || id.Auth != session.AuthBrowser:
+	case !ownWebsocket(q):
 		v.Outcome, v.Reason = Deny, Reason(policy.ReasonNotAllowed)
 		v.Sentence = "A websocket must be opened by a page of this site."
+	case p.sharesTrouble(&q):
+		v.Outcome, v.Reason = Deny, Reason(policy.ReasonNotAllowed)
+		v.Sentence = "This must be sent from a page of this site."
 	}
 	return v
 }

@@ -35,8 +35,8 @@ func (p *Proxy) demanded(name string, route *Entry, host string) *Entry {
 	case route != nil:
 		e.Name, e.SignIn, e.headers = route.Name, route.SignIn, route.headers
 		e.BasicToken, e.PassSchemes = route.BasicToken, route.PassSchemes
-	case host != p.host:
-		// People sign in on one host; to the others they would not come back.
+	case !p.signsIn(host) && !p.cookies.Shares(host):
+		// Nobody gets a session on a host that no route names.
 		e.SignIn &^= Browser
 	}
 	return e

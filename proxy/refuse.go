@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -127,16 +126,6 @@ func leaveBody(x *exchange, wait time.Duration) {
 	_ = http.NewResponseController(x).SetReadDeadline(time.Now().Add(wait))
 }
 
-// signInURL is where to sign in and come back from. Where the way to do it is what is
-// lacking, it says which.
-func (p *Proxy) signInURL(x *exchange) string {
-	place := x.returnTo
-	if place == "" {
-		place = returnTo(&x.target, x.request.Method)
-	}
-	return p.signIn + "?return_to=" + url.QueryEscape(place) + stepUpQuery(&x.verdict)
-}
-
 // returnTo is the way back after signing in: this very page, if opening it again is
 // all that was asked.
 func returnTo(t *Target, method string) string {
@@ -210,7 +199,7 @@ func (p *Proxy) answer(x *exchange, status int, v Verdict) {
 	bearer := x.route != nil && x.route.SignIn.Has(Bearer)
 	switch {
 	case status == http.StatusUnauthorized && browser:
-		problem.SignInURL = p.signIn
+		problem.SignInURL, _ = p.signInPage(x.target.Host)
 		if query := stepUpQuery(&v); query != "" {
 			problem.SignInURL += "?" + query[1:]
 		}

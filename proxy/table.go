@@ -110,6 +110,15 @@ func (t *Table) tree(p hostPattern) *node {
 	return trees[p.name]
 }
 
+// hasHost reports whether a route names a host, exactly or by a wildcard.
+func (t *Table) hasHost(host string) bool {
+	if t.names[host] != nil {
+		return true
+	}
+	suffix, ok := afterFirstLabel(host)
+	return ok && t.oneLabel[suffix] != nil
+}
+
 // Find returns the first route that matches, or nil. The error is a *Fault: for
 // applications behind two decoders the target would be on another route.
 func (t *Table) Find(target Target) (*Entry, error) {

@@ -78,7 +78,8 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		return nil, err
 	}
 	pages := login.New(login.Config{
-		Providers: providers, Sessions: sessions, Parking: store.parking, Remote: store.remote, Tokens: tokens, Sealer: sealer, Cookies: store.cookies, Answers: answers,
+		Providers: providers, Sessions: sessions, Handover: store.handover, Origin: signInOrigins(cfg, resources),
+		Parking: store.parking, Remote: store.remote, Tokens: tokens, Sealer: sealer, Cookies: store.cookies, Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
 		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})
@@ -136,7 +137,7 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer 
 	}
 	s.closers = append(s.closers, release)
 	o := session.StoreOptions{
-		CookieName: cfg.Session.Cookie.Name,
+		CookieName: cfg.Session.Cookie.Name, CookieDomain: cfg.Session.Cookie.Domain,
 		// Plain http is for loopback hosts alone: config has made sure.
 		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite(cfg),
 		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime,
@@ -396,6 +397,20 @@ func origins(cfg *config.Config) func(host string) string {
 			name = "[" + name + "]"
 		}
 		return (&url.URL{Scheme: cfg.PublicURL.Scheme, Host: name + port}).String()
+	}
+}
+
+// signInOrigins are those of origins on which people may sign in: over plain http this
+// machine's alone.
+func signInOrigins(cfg *config.Config, origin func(host string) string) func(host string) string {
+	if cfg.PublicURL.Scheme == "https" {
+		return origin
+	}
+	return func(host string) string {
+		if !config.PlainHost(host) {
+			return ""
+		}
+		return origin(host)
 	}
 }
 

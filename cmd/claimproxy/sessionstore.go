@@ -21,6 +21,8 @@ type sessionStore struct {
 	// parking keeps forms, and remote knows sessions without their cookies.
 	parking login.Parking
 	remote  login.Remote
+	// handover carries sessions to other hosts.
+	handover login.Handover
 	// changes tells when sessions change.
 	changes proxy.Changes
 	// refresh keeps sessions going that must be set again.
@@ -41,14 +43,14 @@ func (s *service) openSessions(c *compiled, in *process, sealer *session.Sealer,
 	if err != nil {
 		return nil, err
 	}
-	return &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store}, nil
+	return &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store, handover: store}, nil
 }
 
 // openStateless opens the store of sessions that are in cookies alone.
 func (s *service) openStateless(c *compiled, in *process, sealer *session.Sealer, renewer session.Renewer, providers fingerprint) (*stateless.Store, error) {
 	cfg := c.config
 	o := stateless.Options{
-		CookieName: cfg.Session.Cookie.Name,
+		CookieName: cfg.Session.Cookie.Name, CookieDomain: cfg.Session.Cookie.Domain,
 		// Plain http is for loopback hosts alone: config has made sure.
 		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite(cfg),
 		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime,

@@ -168,6 +168,12 @@ type Cookie struct {
 	// Name is the cookie's name without its prefix: it is sent as __Host-NAME, on
 	// plain http (loopback hosts) as NAME. The default is "claimproxy".
 	Name string `yaml:"name"`
+	// Domain is a domain, such as int.example.org, whose hosts have one session cookie
+	// together, sent as __Secure-NAME; PublicURL's host is one of them. Every host of the
+	// domain gets the cookie, whoever runs it, so what an application is asked to do with
+	// it must come from a page of its own. Left out, as is better, each host that a route
+	// names has a cookie of its own.
+	Domain string `yaml:"domain"`
 	// SameSite is "lax", the default, or "strict", with which a link from another
 	// site leads to a page as if nobody were signed in.
 	SameSite SameSite `yaml:"same_site"`

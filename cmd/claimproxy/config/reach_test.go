@@ -129,25 +129,26 @@ func TestRouteAtACallbackPathIsRefused(t *testing.T) {
 	}
 }
 
-// Whoever is in this list cannot be reached at all: nothing asks them to sign in.
-func TestOnlyPublicURLOffersBrowserSignIn(t *testing.T) {
-	route := func(rest string) []string {
-		return errorLines(t, strings.Replace(smallest, "allow: signed-in", rest, 1))
-	}
-	for rest, wrong := range map[string]bool{
-		"allow: signed-in, host: b.example.org":                                               true,
-		"allow: signed-in, host: b.example.org, sign_in: browser":                             true,
-		"allow: signed-in, host: '*.example.org', sign_in: [bearer, browser]":                 true,
-		"rules: [{methods: GET, allow: public}, {methods: PUT, allow: x is y}], host: b.test": true,
-		"allow: signed-in, host: b.example.org, sign_in: bearer":                              false,
-		"allow: public, host: b.example.org":                                                  false,
-		"allow: nobody, host: b.example.org":                                                  false,
-		"allow: signed-in, host: telemetry.example.org":                                       false,
-		"rules: [{methods: GET, allow: public}, {methods: PUT, allow: nobody}], host: b.test": false,
-	} {
-		got := route(rest)
-		if (len(got) > 0) != wrong || wrong && !strings.Contains(got[0], "only public_url's host, telemetry.example.org, can sign people in for now: say sign_in: bearer") {
-			t.Errorf("%s: got %q", rest, got)
+// Over plain http a session would be anybody's who listens; on this machine nobody does.
+func TestPeopleSignInOverPlainHTTPOnThisMachineAlone(t *testing.T) {
+	for _, public := range []string{"http://localhost:8080", "https://telemetry.example.org"} {
+		for rest, wrong := range map[string]bool{
+			"allow: signed-in, host: b.example.org":                                               true,
+			"allow: signed-in, host: b.example.org, sign_in: browser":                             true,
+			"allow: signed-in, host: '*.example.org', sign_in: [bearer, browser]":                 true,
+			"rules: [{methods: GET, allow: public}, {methods: PUT, allow: x is y}], host: b.test": true,
+			"allow: signed-in, host: b.example.org, sign_in: bearer":                              false,
+			"allow: public, host: b.example.org":                                                  false,
+			"allow: nobody, host: b.example.org":                                                  false,
+			"allow: signed-in, host: wiki.localhost":                                              false,
+			"allow: signed-in, host: 127.0.0.1":                                                   false,
+			"rules: [{methods: GET, allow: public}, {methods: PUT, allow: nobody}], host: b.test": false,
+		} {
+			got := errorLines(t, strings.NewReplacer("allow: signed-in", rest, "https://telemetry.example.org", public).Replace(smallest))
+			wrong = wrong && strings.HasPrefix(public, "http:")
+			if (len(got) > 0) != wrong || wrong && !strings.Contains(got[0], "public_url is plain http, which is for loopback hosts alone") {
+				t.Errorf("%s, %s: got %q", public, rest, got)
+			}
 		}
 	}
 }

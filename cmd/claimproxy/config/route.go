@@ -47,8 +47,7 @@ type Route struct {
 	// are none by default.
 	PublicFrom []netip.Prefix `yaml:"public_from,many"`
 	// SignIn are the kinds of credentials that count here: "browser" and "bearer",
-	// both by default, or bearer alone where no provider has a ClientID. On a host other than PublicURL's nobody can sign in with a
-	// browser for now.
+	// both by default, or bearer alone where no provider has a ClientID.
 	SignIn []SignIn `yaml:"sign_in,many"`
 	// Rules say who may for each method, instead of Allow. A method without a rule is
 	// refused.

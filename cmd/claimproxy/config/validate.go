@@ -15,7 +15,7 @@ import (
 func (l *loader) validate(c *Config, root *yaml.Node) {
 	l.validateTop(c)
 	l.validateNames(c)
-	l.validateSession(&c.Session)
+	l.validateSession(c)
 	l.validateProviders(c)
 	for i := range c.Upstreams {
 		l.validateUpstream(&c.Upstreams[i])

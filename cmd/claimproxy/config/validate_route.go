@@ -36,6 +36,7 @@ func (l *loader) validateRoutes(c *Config, root *yaml.Node) {
 		l.validateShadows(r)
 		l.validateSignIn(c, r)
 		l.validateTokenRoute(r)
+		l.validatePlainHosts(c, r)
 		l.validateProviderNames(c, &r.Providers)
 		l.validatePublicFrom(c, r)
 	}
@@ -218,15 +219,6 @@ func (l *loader) validateSignIn(c *Config, r *Route) {
 			if at := &r.SignIn[i]; l.good(at) && slices.Contains(r.SignIn[:i], *at) {
 				l.bad(at, "%s stands here twice", *at)
 			}
-		}
-	}
-	if !l.good(&c.PublicURL) || !r.asksWho() || !slices.Contains(r.SignIn, SignInBrowser) || l.set(&r.SignIn) && !l.good(&r.SignIn) {
-		return
-	}
-	for i := range r.Hosts {
-		if at := &r.Hosts[i]; l.good(at) && *at != c.PublicURL.Hostname() {
-			p := l.places[at]
-			l.fault(p.node, p.path, "only public_url's host, %s, can sign people in for now: say sign_in: bearer", c.PublicURL.Hostname())
 		}
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"github.com/claimproxy/claimproxy/session"
 )
 
-func (l *loader) validateSession(s *Session) {
+func (l *loader) validateSession(c *Config) {
+	s := &c.Session
 	if s.Idle > s.Lifetime {
 		l.bad(&s.Idle, "expected no more than the lifetime of %s, got %s", formatDuration(s.Lifetime), formatDuration(s.Idle))
 	}
 	l.validateSecrets(s)
 	l.validateRedis(s)
+	l.validateCookieDomain(c)
 	if name := &s.Cookie.Name; l.good(name) {
 		switch lower := strings.ToLower(*name); {
 		case !isToken(*name):

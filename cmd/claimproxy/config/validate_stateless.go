@@ -24,9 +24,9 @@ func (l *loader) validateStateless(c *Config) {
 			continue
 		}
 		for h := range r.Hosts {
-			if at := &r.Hosts[h]; l.good(at) && *at != c.PublicURL.Hostname() {
+			if at := &r.Hosts[h]; l.good(at) && *at != c.PublicURL.Hostname() && !s.Cookie.shares(*at) {
 				l.bad(at, "with the store \"cookie\" people are signed in on public_url's host alone, %s: a session that is only in a cookie cannot be carried to another host",
-					c.PublicURL.Hostname()).hint("use store: file or redis, or say sign_in: bearer here")
+					c.PublicURL.Hostname()).hint("use store: file or redis, or a cookie for a whole domain, or say sign_in: bearer here")
 			}
 		}
 	}

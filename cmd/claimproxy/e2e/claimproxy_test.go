@@ -171,7 +171,7 @@ func (s *site) start() *site {
 	p := s.process
 	s.t.Cleanup(p.kill)
 	p.showOnFailure(s.t)
-	if err := p.ready(strings.Replace(s.url, "https:", "http:", 1) + "/.auth/style.css"); err != nil {
+	if err := p.ready("http://" + s.Listen + "/.auth/style.css"); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() {

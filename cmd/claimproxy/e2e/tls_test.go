@@ -45,16 +45,16 @@ func TestOverTLSTheSessionCookieIsBoundToTheHost(t *testing.T) {
 	got.wantNowhere(t, c.Value)
 }
 
-// certificate makes a certificate for a name, writes it as cert.pem and key.pem
+// certificate makes a certificate for names, writes it as cert.pem and key.pem
 // and returns what trusts it.
-func (s *site) certificate(name string) *x509.CertPool {
+func (s *site) certificate(names ...string) *x509.CertPool {
 	s.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}

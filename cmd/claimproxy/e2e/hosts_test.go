@@ -1,0 +1,196 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// hosts is a site with several hosts, over TLS: people sign in on the first.
+type hosts struct {
+	*site
+	wiki, chat string // the origins of two other hosts
+	tls        *tls.Config
+}
+
+const manyHosts = `
+  - {host: wiki.int.example.test, upstream: recorder, allow: signed-in}
+  - {host: "*.int.example.test", upstream: recorder, allow: developers}
+`
+
+// newHosts starts such a site in front of a provider, with keys of session.
+func newHosts(t testing.TB, p *idp, session string) *hosts {
+	t.Helper()
+	s := newSite(t, p)
+	port := s.Port()
+	h := &hosts{site: s, wiki: "https://wiki.int.example.test:" + port, chat: "https://chat.int.example.test:" + port}
+	s.url = "https://telemetry.int.example.test:" + port
+	p.register(t, "proxy-web", s.url+"/.auth/callback/invent")
+	h.tls = &tls.Config{RootCAs: s.certificate("telemetry.int.example.test", "*.int.example.test")}
+	s.Recorder, s.Session = newRecorder(t).url, session
+	s.config = strings.Replace(s.config, "public_url: http://localhost:", "public_url: https://telemetry.int.example.test:", 1) + manyHosts +
+		"\ntls: {cert: {{.Dir}}/cert.pem, key: {{.Dir}}/key.pem}\n"
+	s.start()
+	return h
+}
+
+func (h *hosts) browser() *browser {
+	b := h.site.browser()
+	b.client.Transport.(*http.Transport).TLSClientConfig = h.tls
+	h.t.Cleanup(func() {
+		for _, origin := range []string{h.wiki, h.chat} {
+			for _, c := range b.cookies(origin) {
+				h.leaks.add(c.Value)
+			}
+		}
+	})
+	return b
+}
+
+// through goes on until there are no more redirects, signs in at the provider where it
+// is asked to, and tells which hosts it has come by.
+func (b *browser) through(a *answer, p *idp, who person) (last *answer, hosts []string) {
+	b.t.Helper()
+	for range 30 {
+		if name := a.url.Hostname(); len(hosts) == 0 || hosts[len(hosts)-1] != name {
+			hosts = append(hosts, name)
+		}
+		to := a.location()
+		switch {
+		case to != nil && to.Host == mustParse(b.t, p.issuer).Host:
+			a = b.atProvider(a, p, who, true)
+		case to != nil:
+			a = b.follow(a)
+		default:
+			return a, hosts
+		}
+	}
+	b.t.Fatal("there is no end to this sign-in")
+	return nil, nil
+}
+
+// TestOneSignInForManyHosts: a person signs in once, on the host whose callback is
+// registered; every other host gets a cookie of its own, and signing out on one of them
+// ends all.
+func TestOneSignInForManyHosts(t *testing.T) {
+	eachProvider(t, func(t *testing.T, setup setup) {
+		h := newHosts(t, setup.shared(t), "{idle: 8h}")
+		alice, b := people()["alice"], h.browser()
+
+		page, way := b.through(b.visit(h.wiki+"/pages/1?a=b"), h.idp, alice)
+		arrived := page.wantStatus(t, http.StatusOK).arrival(t)
+		arrived.wantHeader(t, "X-Forwarded-User", "alice")
+		if page.url.String() != h.wiki+"/pages/1?a=b" || !slices.Equal(way, []string{"wiki.int.example.test", "telemetry.int.example.test", "wiki.int.example.test"}) &&
+			!slices.Equal(way, []string{"wiki.int.example.test", "telemetry.int.example.test", mustParse(t, h.idp.issuer).Hostname(), "telemetry.int.example.test", "wiki.int.example.test"}) {
+			t.Errorf("got to %s by %q", page.url, way)
+		}
+		for _, c := range b.cookies(h.wiki) {
+			arrived.wantNowhere(t, c.Value)
+			if !strings.HasPrefix(c.Name, "__Host-claimproxy") {
+				t.Errorf("the wiki has the cookie %s, want __Host- ones alone", c.Name)
+			}
+		}
+		// The other host asks the first one, and nobody is asked anything.
+		a := b.open(h.chat + "/")
+		if a.location() == nil || !strings.HasPrefix(a.location().String(), h.url+"/.auth/sign-in?") {
+			t.Fatalf("the chat leads to %v, want the sign-in page of public_url", a.location())
+		}
+		for a.location() != nil {
+			if a = b.follow(a); a.url.Host == mustParse(t, h.idp.issuer).Host {
+				t.Fatal("the provider was asked again")
+			}
+		}
+		a.wantStatus(t, http.StatusOK).arrival(t).wantHeader(t, "X-Forwarded-User", "alice")
+		b.visit(h.url+"/recorder/").wantStatus(t, http.StatusOK)
+		for _, origin := range []string{h.url, h.wiki, h.chat} {
+			if !slices.ContainsFunc(b.cookies(origin), func(c *http.Cookie) bool { return c.Name == "__Host-claimproxy" }) {
+				t.Errorf("%s has no session cookie of its own", origin)
+			}
+		}
+
+		out := b.visit(h.chat+"/.auth/sign-out").wantStatus(t, http.StatusOK)
+		for _, f := range out.forms() {
+			b.submit(out, f, nil).wantStatus(t, http.StatusSeeOther)
+		}
+		for _, address := range []string{h.url + "/recorder/", h.wiki + "/", h.chat + "/"} {
+			b.fetch(http.MethodGet, address).wantStatus(t, http.StatusUnauthorized)
+		}
+	})
+}
+
+// TestACodeForAnotherHostStolenFromTheAddressBar: whoever reads the address in somebody's
+// history, log or screen has nothing, on whichever host; and nobody is led into
+// somebody else's session.
+func TestACodeForAnotherHostStolenFromTheAddressBar(t *testing.T) {
+	t.Parallel()
+	h := newHosts(t, sharedDoorkeeper(t), "{idle: 8h}")
+	victim := h.browser()
+	a := victim.visit(h.wiki + "/")
+	for !strings.Contains(a.header.Get("Location"), "/.auth/accept?code=") {
+		if to := a.location(); to == nil {
+			t.Fatalf("no code on the way; last %s: %d", a.url, a.status)
+		} else if to.Host == mustParse(t, h.idp.issuer).Host {
+			a = victim.atProvider(a, h.idp, people()["alice"], true)
+		} else {
+			a = victim.follow(a)
+		}
+	}
+	stolen := a.location()
+	h.leaks.add(stolen.Query().Get("code"))
+
+	thief := h.browser()
+	thief.visit(h.wiki + "/") // an attempt of the thief's own
+	elsewhere := *stolen
+	elsewhere.Host = mustParse(t, h.chat).Host
+	thief.visit(elsewhere.String()).wantStatus(t, http.StatusBadRequest)
+	// The thief was quicker, so nobody gets in with it any more.
+	thief.visit(stolen.String()).wantStatus(t, http.StatusBadRequest)
+	for _, address := range []string{h.wiki + "/", h.chat + "/"} {
+		thief.fetch(http.MethodGet, address).wantStatus(t, http.StatusUnauthorized)
+	}
+	victim.follow(a).wantStatus(t, http.StatusBadRequest)
+	// Who begins again is in: nothing else was lost.
+	last, _ := victim.through(victim.visit(h.wiki+"/"), h.idp, people()["alice"])
+	last.wantStatus(t, http.StatusOK).arrival(t).wantHeader(t, "X-Forwarded-User", "alice")
+
+	for _, place := range []string{"https://evil.example/", "https://wiki.int.example.test.evil.example/", "//evil.example", "https://wiki.int.example.test@evil.example/", h.wiki + "@evil.example/"} {
+		a := victim.visit(h.url + "/.auth/sign-in?return_to=" + url.QueryEscape(place))
+		for a.location() != nil && strings.HasSuffix(a.location().Hostname(), ".int.example.test") {
+			a = victim.follow(a)
+		}
+		if to := a.location(); to != nil && to.Host != mustParse(t, h.idp.issuer).Host {
+			t.Errorf("return_to=%s leads to %s", place, to)
+		}
+	}
+}
+
+// TestOneCookieForADomain: with session.cookie.domain a host that knows nothing of
+// claimproxy's pages is served by the same cookie, and what a sibling's page sends with
+// it is refused.
+func TestOneCookieForADomain(t *testing.T) {
+	t.Parallel()
+	h := newHosts(t, sharedDoorkeeper(t), "{cookie: {domain: int.example.test}}")
+	b := h.browser()
+	last, _ := b.through(b.visit(h.wiki+"/"), h.idp, people()["alice"])
+	last.wantStatus(t, http.StatusOK).arrival(t).wantHeader(t, "X-Forwarded-User", "alice")
+	b.visit(h.chat+"/").wantStatus(t, http.StatusOK)
+	if cookies := b.cookies(h.chat); len(cookies) != 1 || cookies[0].Name != "__Secure-claimproxy" {
+		t.Errorf("got the cookies %v, want __Secure-claimproxy", cookies)
+	}
+
+	for from, want := range map[string]int{h.chat: 200, h.wiki: 403, "null": 403, "https://evil.example": 403} {
+		req := request(t, http.MethodPost, h.chat+"/settings", strings.NewReader("a=b"), "Content-Type: application/x-www-form-urlencoded", "Origin: "+from)
+		send(t, b.client, req).wantStatus(t, want)
+	}
+	req := request(t, http.MethodPost, h.chat+"/settings", strings.NewReader("a=b"))
+	send(t, b.client, req).wantStatus(t, http.StatusForbidden)
+
+	out := b.visit(h.wiki+"/.auth/sign-out").wantStatus(t, http.StatusOK)
+	for _, f := range out.forms() {
+		b.submit(out, f, nil).wantStatus(t, http.StatusSeeOther)
+	}
+	b.fetch(http.MethodGet, h.chat+"/").wantStatus(t, http.StatusUnauthorized)
+}

@@ -41,7 +41,8 @@ const (
 type keptForm struct {
 	Issuer    string      `json:"i"`
 	Subject   string      `json:"s"`
-	Place     string      `json:"p"` // path and query
+	Origin    string      `json:"o"`
+	Place     string      `json:"p"` // path and query there
 	Multipart bool        `json:"m,omitempty"`
 	Fields    [][2]string `json:"f"`
 }
@@ -63,7 +64,7 @@ func (h *Handler) KeepForm(r *http.Request, body []byte, place string) (string, 
 	if err != nil {
 		return "", nil
 	}
-	value, err := json.Marshal(keptForm{Issuer: id.Issuer, Subject: id.Subject, Place: place, Multipart: isMultipart, Fields: fields})
+	value, err := json.Marshal(keptForm{Issuer: id.Issuer, Subject: id.Subject, Origin: h.ownOrigin(r), Place: place, Multipart: isMultipart, Fields: fields})
 	if err != nil {
 		return "", err
 	}
@@ -191,8 +192,9 @@ func (h *Handler) keptForm(r *http.Request) (form keptForm, err error) {
 	if err := json.Unmarshal(value, &form); err != nil {
 		return form, err
 	}
-	// The rules for places may have become stricter since.
-	if h.returnTo(form.Place) != form.Place {
+	// What was typed for one application is not for another, and the rules for places may
+	// have become stricter since.
+	if form.Origin != h.ownOrigin(r) || h.returnTo(form.Place) != form.Place {
 		return form, errors.New("the place is none any more")
 	}
 	return form, nil

@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"crypto/tls"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // hosts is a site with several hosts, over TLS: people sign in on the first.
@@ -164,6 +167,31 @@ func TestACodeForAnotherHostStolenFromTheAddressBar(t *testing.T) {
 		if to := a.location(); to != nil && to.Host != mustParse(t, h.idp.issuer).Host {
 			t.Errorf("return_to=%s leads to %s", place, to)
 		}
+	}
+}
+
+// TestAFormForAnotherHostIsSentAgainThere, and on no other one.
+func TestAFormForAnotherHostIsSentAgainThere(t *testing.T) {
+	t.Parallel()
+	h := newHosts(t, sharedDoorkeeper(t), "{idle: 2s}")
+	b, alice := h.browser(), people()["alice"]
+	last, _ := b.through(b.visit(h.wiki+"/"), h.idp, alice)
+	last.wantStatus(t, http.StatusOK)
+	place, typed := mustParse(t, h.wiki+"/pages/1?draft=1"), url.Values{"text": {"a & b"}}
+	time.Sleep(2100 * time.Millisecond)
+	a := b.navigate(http.MethodPost, place, typed, "same-origin", place).wantStatus(t, http.StatusUnauthorized)
+	link := regexp.MustCompile(`href="([^"]*/\.auth/sign-in\?return_to=[^"]*resend[^"]*)"`).FindStringSubmatch(a.body)
+	if link == nil {
+		t.Fatalf("the page does not say that the form was kept:\n%s", a.body)
+	}
+	page, _ := b.through(b.visit(html.UnescapeString(link[1])), h.idp, alice)
+	if page.url.Host != place.Host || len(page.wantStatus(t, http.StatusOK).forms()) != 1 {
+		t.Fatalf("got to %s, want the page that sends the form again\n%s", page.url, page.body)
+	}
+	b.visit(strings.Replace(page.url.String(), h.wiki, h.url, 1)).wantStatus(t, http.StatusNotFound)
+	got := b.submit(page, page.forms()[0], nil).arrival(t)
+	if got.Method != http.MethodPost || got.URI != "/pages/1?draft=1" || got.Body != typed.Encode() {
+		t.Errorf("the application got %s %s with %q, want the form as it was", got.Method, got.URI, got.Body)
 	}
 }
 

@@ -174,3 +174,16 @@ func TestNothingIsHeldBackOnTheShortWay(t *testing.T) {
 		})
 	}
 }
+
+// TestTheTypeOfAnAnswerIsNotGuessed: what an upstream calls nothing is not called HTML on
+// the way, whatever is in it.
+func TestTheTypeOfAnAnswerIsNotGuessed(t *testing.T) {
+	u := newWire(t)
+	u.say("HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n<html>hello</>")
+	for _, standard := range []bool{false, true} {
+		h := build(t, []Route{{Path: "/", Allow: newRules(t).of("public"), Upstream: u.upstream()}}, func(c *Config) { c.Connections = &Connections{Standard: standard} })
+		if res := h.get(t, "/"); res.StatusCode != 200 || res.Header["Content-Type"] != nil || res.body != "<html>hello</>" {
+			t.Errorf("standard %t: got %d, %v, %q", standard, res.StatusCode, res.Header, res.body)
+		}
+	}
+}

@@ -149,6 +149,10 @@ func (p *Proxy) modifyResponse(res *http.Response) error {
 	if isEndless(res.Header) {
 		x.stream.Store(true)
 	}
+	if len(res.Header["Content-Type"]) == 0 {
+		// net/http would guess one, or not, depending on how the answer comes in.
+		x.Header()["Content-Type"] = nil
+	}
 	delete(res.Header, "X-Request-Id")
 	// Informational answers have cleared the header that begin had set.
 	x.setRequestID()

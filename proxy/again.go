@@ -106,7 +106,9 @@ func (p *Proxy) Run(ctx context.Context) {
 				some = append(some, p.kept.of(proof)...)
 			}
 			// Whoever was revoked does not wait for others whose provider is slow.
-			work.Go(func() { p.lookAt(some, p.revoked) })
+			if len(some) > 0 {
+				work.Go(func() { p.lookAt(some, p.revoked) })
+			}
 		case <-ticks.C:
 			if passing.Swap(true) {
 				continue // the pass before still waits for somebody

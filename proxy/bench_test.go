@@ -166,3 +166,42 @@ func BenchmarkKeep(b *testing.B) {
 		over()
 	}
 }
+
+// BenchmarkJudge is all that is found out about a request before it is carried: target,
+// route, who is calling, and whether they may.
+func BenchmarkJudge(b *testing.B) {
+	id := person(session.AuthBrowser, "jane", session.Claims{"groups": []any{"a", "b", "c", "d", "teams/kde-developers"}})
+	r := newRules(b)
+	h := build(b, []Route{
+		{Path: "/public/", Allow: r.of("public")},
+		{Path: "/", SignIn: Browser, Allow: r.of("developers")},
+	}, func(c *Config) {
+		c.ForwardAuth = ForwardAuthXForwarded
+		c.Sessions = fakeSessions{func(r *http.Request) (*session.Identity, error) {
+			if len(r.Header["Cookie"]) > 0 {
+				return id, nil
+			}
+			return nil, session.ErrNoCredentials
+		}}
+	})
+	for _, bench := range []struct {
+		name, target, cookie string
+		want                 Outcome
+	}{
+		{"public", "/public/x", "", Allow}, {"session", "/x?y=z", cookieName + "=x", Allow}, {"nobody", "/x", "", SignIn}, {"bad target", "/x//y", "", BadRequest},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			req := httptest.NewRequest("GET", bench.target, nil)
+			req.Host = publicHost
+			if bench.cookie != "" {
+				req.Header.Set("Cookie", bench.cookie)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if j := h.proxy.Judge(req); j.Verdict.Outcome != bench.want {
+					b.Fatal(j.Verdict.Outcome)
+				}
+			}
+		})
+	}
+}

@@ -93,7 +93,7 @@ func TestFewHeadersAreRemembered(t *testing.T) {
 		t.Errorf("%d are remembered", n)
 	}
 	same := []headerSource{{IdentityHeader: IdentityHeader{Name: "X-A", Claim: "groups"}}}
-	if plans.plan(same).steady != plans.plan(same).steady {
+	if first, second := plans.plan(same), plans.plan(same); first.steady != second.steady {
 		t.Error("routes with the same headers do not share them")
 	}
 }

@@ -34,7 +34,7 @@ func TestAPersonStepsUpAtTheProviderAndDoesNotLoop(t *testing.T) {
 		t.Fatalf("the provider is asked %v, want max_age alone", q)
 	}
 	a = b.atProvider(a, s.idp, person{}, true)
-	a = b.followWithin(a, mustParse(t, s.url).Host).wantStatus(t, http.StatusOK)
+	b.followWithin(a, mustParse(t, s.url).Host).wantStatus(t, http.StatusOK)
 	b.visit(s.url+"/recent/x").wantStatus(t, http.StatusOK)
 
 	// A stronger sign-in is one more password.

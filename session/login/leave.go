@@ -92,22 +92,27 @@ func (h *Handler) providerOf(id *session.Identity) *provider.Provider {
 }
 
 // signOutOrigins are where the button for signing out leads in the end: browsers hold a
-// form's redirects against the page's form-action.
-func (h *Handler) signOutOrigins(ctx context.Context, id *session.Identity) []string {
+// form's redirects against the page's form-action. The way back from the provider is to
+// public_url's host, from whichever host it began.
+func (h *Handler) signOutOrigins(r *http.Request, id *session.Identity) []string {
 	p := h.providerOf(id)
 	if p == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	var back []string
+	if hostOf(r) != h.host {
+		back = []string{h.origin}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), lookTimeout)
 	defer cancel()
 	md, err := p.Metadata(ctx)
 	switch {
 	case err != nil:
-		return []string{p.Issuer} // it may be back when the button is pressed
+		return append(back, p.Issuer) // it may be back when the button is pressed
 	case md.EndSessionEndpoint == "":
 		return nil
 	}
-	return []string{md.EndSessionEndpoint, p.Issuer}
+	return append(back, md.EndSessionEndpoint, p.Issuer)
 }
 
 // leaveCookie is the name of the cookie of a leave. There is one: of two tabs that sign

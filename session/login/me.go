@@ -56,7 +56,7 @@ func (h *Handler) me(w http.ResponseWriter, r *http.Request) {
 		c.Facts = append(c.Facts, answer.Fact{Name: "At most until", Value: forPeople(id.Until)})
 	}
 	c.Actions = []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Post: true}}
-	c.FormOrigins = h.signOutOrigins(r.Context(), id)
+	c.FormOrigins = h.signOutOrigins(r, id)
 	h.showSessions(&c, sessions)
 	if h.Remote == nil {
 		c.Text = append(c.Text, elsewhereUnknown)

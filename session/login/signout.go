@@ -73,7 +73,7 @@ func (h *Handler) signOutPage(w http.ResponseWriter, r *http.Request) {
 		Title:       "Sign out?",
 		Text:        []string{"You are signed in as " + nameOf(id) + "."},
 		Actions:     []answer.Action{{Label: "Sign out", URL: h.link("sign-out"), Main: true, Post: true}},
-		FormOrigins: h.signOutOrigins(r.Context(), id),
+		FormOrigins: h.signOutOrigins(r, id),
 	})
 }
 

@@ -68,7 +68,13 @@ func (h *Handler) known(w http.ResponseWriter, r *http.Request, to way) bool {
 	if to.challenge == "" || h.Handover == nil || asSomebodyElse(r) || !h.meets(r, demanded(r)) || !answer.IsNavigation(r) {
 		return false
 	}
-	pass, err := h.Handover.Pass(r)
+	// Who is nobody in these pages' eyes, as of a provider that is not configured any
+	// more, would be none on the other host either, and be sent back here, for ever.
+	_, err := h.Sessions.Identify(r)
+	var pass []byte
+	if err == nil {
+		pass, err = h.Handover.Pass(r)
+	}
 	switch {
 	case err == nil:
 		h.handOver(w, r, to, pass)

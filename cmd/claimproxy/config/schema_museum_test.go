@@ -17,6 +17,7 @@ var beyondSchema = map[string]string{
 	"58-comment-in-a-condition":                   "it sees no comments",
 	"68-browser-over-plain-http":                  "it compares no hosts",
 	"133-cookie-domain-of-everybody":              "it does not know who registers domains",
+	"133-cookie-domain-of-a-hoster":               "it does not know the public suffixes",
 	"133-cookie-domain-of-others":                 "it compares no hosts",
 	"133-cookie-domain-over-plain-http":           "it does not compare what stands in different mappings",
 	"133-cookie-domain-that-is-an-address":        "it does not know addresses from names",

@@ -31,12 +31,12 @@ func (l *loader) validateCookieDomain(c *Config) {
 		return
 	}
 	host := c.PublicURL.Hostname()
-	suffix, registered := publicsuffix.PublicSuffix(*domain)
+	suffix, _ := publicsuffix.PublicSuffix(*domain)
 	switch {
 	case c.PublicURL.Scheme != "https":
 		l.bad(domain, "a cookie for a whole domain needs https, and public_url is plain http").
 			hint("left out, each host that a route names has a cookie of its own")
-	case suffix == *domain && (registered || !strings.Contains(*domain, ".")):
+	case suffix == *domain: // one of a registry, or of a hoster such as github.io
 		l.bad(domain, "everybody can have a host below %s: browsers take no cookie for it", quote(*domain))
 	case host != *domain && !strings.HasSuffix(host, "."+*domain):
 		l.bad(domain, "public_url's host, %s, is not one of this domain, and that is where people sign in", host)

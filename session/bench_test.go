@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -35,6 +36,27 @@ func start(b *testing.B, s *session.Store, groups int) string {
 func BenchmarkIdentify(b *testing.B) {
 	s := openStore(b, openFile(b, b.TempDir()))
 	r := requestWith(start(b, s, 5))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Identify(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkIdentifyOnAnotherHost is with a cookie that is sealed for its host.
+func BenchmarkIdentifyOnAnotherHost(b *testing.B) {
+	s := openStore(b, openFile(b, b.TempDir()))
+	pass, err := s.Pass(requestWith(start(b, s, 5)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "https://wiki.example.net/", nil)
+	w := httptest.NewRecorder()
+	if err := s.Adopt(w, r, pass); err != nil {
+		b.Fatal(err)
+	}
+	r.AddCookie(w.Result().Cookies()[0])
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := s.Identify(r); err != nil {

@@ -115,7 +115,7 @@ func FuzzStrip(f *testing.F) {
 			}
 		}
 		var found [maxHandles]handle
-		if carriedHandles(h["Cookie"], names.Session, &found) != 0 {
+		if carriedHandles(h["Cookie"], names.Session, parseHandle, &found) != 0 {
 			t.Fatalf("%q: a handle reaches the upstream", line)
 		}
 		if !names.anyOwn([]string{line}) && left != line {

@@ -85,7 +85,8 @@ func hostName(field string) string {
 // carried collects the handles in the request's session cookies, see carriedHandles.
 func (s *Store) carried(r *http.Request, found *[maxHandles]handle) int {
 	name, _ := s.names.On(r.Host)
-	return carriedHandles(r.Header["Cookie"], name, found)
+	tries := 0
+	return carriedHandles(r.Header["Cookie"], name, func(value string) (handle, bool) { return s.handleFor(r.Host, value, &tries) }, found)
 }
 
 // cookie returns the session cookie for the request's host. Without a Domain attribute

@@ -79,11 +79,11 @@ func parseHandle(text string) (handle, bool) {
 	return h, true
 }
 
-// carriedHandles collects the different well-formed handles that the Cookie
-// headers carry under name, in their order, into found and returns how many there
-// are. It reads the header itself because http.Request.Cookies gives up on a
+// carriedHandles collects the different handles that the Cookie headers carry under
+// name, as read makes them of values, in their order, into found and returns how many
+// there are. It reads the header itself because http.Request.Cookies gives up on a
 // request with very many cookies, and one of them may be the good one.
-func carriedHandles(lines []string, name string, found *[maxHandles]handle) int {
+func carriedHandles(lines []string, name string, read func(value string) (handle, bool), found *[maxHandles]handle) int {
 	n := 0
 	for _, line := range lines {
 		for line != "" {
@@ -93,7 +93,7 @@ func carriedHandles(lines []string, name string, found *[maxHandles]handle) int 
 			if !ok || trimBlanks(key) != name {
 				continue
 			}
-			h, ok := parseHandle(trimBlanks(value))
+			h, ok := read(trimBlanks(value))
 			if !ok || contains(found[:n], &h) {
 				continue
 			}

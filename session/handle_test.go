@@ -26,16 +26,16 @@ func TestCarriedHandlesAreBoundedAndDifferent(t *testing.T) {
 	}
 	repeated := strings.Repeat("cp="+one.text()+"; ", 1000)
 	var found [maxHandles]handle
-	if n := carriedHandles([]string{strings.Join(many, "; ")}, "cp", &found); n != maxHandles {
+	if n := carriedHandles([]string{strings.Join(many, "; ")}, "cp", parseHandle, &found); n != maxHandles {
 		t.Errorf("50 different ones: got %d, want %d", n, maxHandles)
 	}
-	if n := carriedHandles(many, "cp", &found); n != maxHandles {
+	if n := carriedHandles(many, "cp", parseHandle, &found); n != maxHandles {
 		t.Errorf("50 headers: got %d, want %d", n, maxHandles)
 	}
-	if n := carriedHandles([]string{repeated}, "cp", &found); n != 1 || found[0] != one {
+	if n := carriedHandles([]string{repeated}, "cp", parseHandle, &found); n != 1 || found[0] != one {
 		t.Errorf("the same a thousand times: got %d, want 1", n)
 	}
-	if n := carriedHandles([]string{repeated}, "other", &found); n != 0 {
+	if n := carriedHandles([]string{repeated}, "other", parseHandle, &found); n != 0 {
 		t.Errorf("another name: got %d, want 0", n)
 	}
 }
@@ -44,7 +44,7 @@ func TestCarriedHandlesDoNotAllocate(t *testing.T) {
 	lines := []string{"a=b; cp=garbage; cp=" + newHandle().text() + "; c=d"}
 	allocs := testing.AllocsPerRun(100, func() {
 		var found [maxHandles]handle
-		if carriedHandles(lines, "cp", &found) != 1 {
+		if carriedHandles(lines, "cp", parseHandle, &found) != 1 {
 			t.Fatal("not found")
 		}
 	})
@@ -77,7 +77,7 @@ func FuzzCarriedHandles(f *testing.F) {
 	f.Add(";;=;cp;cp==;", "cp")
 	f.Fuzz(func(t *testing.T, line, name string) {
 		var found [maxHandles]handle
-		n := carriedHandles([]string{line}, name, &found)
+		n := carriedHandles([]string{line}, name, parseHandle, &found)
 		for _, h := range found[:n] {
 			if !strings.Contains(line, h.text()) {
 				t.Fatalf("%q: a handle was found that is not in it", line)

@@ -33,8 +33,8 @@ func (s *Store) Pass(r *http.Request) ([]byte, error) {
 	return []byte(d.handle.text()), nil
 }
 
-// Adopt sets the cookie of the session that pass is of, for the request's host, in the
-// place of whatever session the request carried: that one is ended, as by Start. The
+// Adopt sets the cookie of the session that pass is of, for the request's host and good
+// on no other, in the place of whatever session the request carried: that one is ended, as by Start. The
 // errors are those of Identify; with one no cookie is set.
 func (s *Store) Adopt(w http.ResponseWriter, r *http.Request, pass []byte) error {
 	h, ok := parseHandle(string(pass))
@@ -57,7 +57,11 @@ func (s *Store) Adopt(w http.ResponseWriter, r *http.Request, pass []byte) error
 			return err
 		}
 	}
-	SetCookie(w.Header(), s.cookie(r, h.text(), wholeSeconds(d.record.Ends.Sub(now))))
+	value := h.text()
+	if _, domain := s.names.On(r.Host); domain == "" {
+		value = s.bind(h, hostName(r.Host))
+	}
+	SetCookie(w.Header(), s.cookie(r, value, wholeSeconds(d.record.Ends.Sub(now))))
 	return nil
 }
 

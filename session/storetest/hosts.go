@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 var hostTests = []test{
 	{"another host adopts the session, and signing out on either ends both", testAdopt},
 	{"adopting a session ends the one that was there", testAdoptInPlace},
+	{"the cookie of another host is good on that host alone", testBound},
+	{"cookies tossed on another host do not hide the good one", testBoundTossed},
 	{"a session that is over is not adopted", testAdoptOver},
 	{"what is no pass is not adopted", testAdoptGarbage},
 	{"a name can be used once, wherever the backend is shared", testOnce},
@@ -93,6 +96,62 @@ func testAdopt(t *testing.T, b session.Backend) {
 			wantNobody(t, other, r)
 		}
 	}
+}
+
+// testBound: whoever sees the cookie of one host, as the applications behind a proxy that
+// only asks here do, and people who take over a host that a wildcard stands for, is
+// nobody on the others.
+func testBound(t *testing.T, b session.Backend) {
+	w := newWorld(t, b)
+	here := w.signedIn(t, "telemetry.example.org", "jane")
+	wiki := w.adopted(t, at("telemetry.example.org", pair(here)), at("WIKI.example.net:8443"))
+	docs := w.adopted(t, at("telemetry.example.org", pair(here)), at("docs.example.net"))
+	for _, host := range []string{"wiki.example.net", "Wiki.Example.Net.", "wiki.example.net:443"} {
+		r := at("x", pair(wiki))
+		r.Host = host
+		wantPerson(t, w, r, "jane")
+		wantPerson(t, w.again(t), r, "jane")
+	}
+	for _, host := range []string{"telemetry.example.org", "docs.example.net", "a.wiki.example.net", "example.net", "wiki.example.net.evil.example", "x"} {
+		r := at(host, pair(wiki))
+		wantNobody(t, w, r)
+		if _, err := w.Pass(r); !errors.Is(err, session.ErrNoCredentials) {
+			t.Errorf("%s: it can be carried on: %v", host, err)
+		}
+		if err := w.End(httptest.NewRecorder(), at(host, pair(wiki))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantPerson(t, w, at("wiki.example.net", pair(wiki)), "jane")
+	wantPerson(t, w, at("docs.example.net", pair(docs)), "jane")
+	// On its own host it can do what the session can.
+	if err := w.End(httptest.NewRecorder(), at("docs.example.net", pair(docs))); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*http.Request{at("telemetry.example.org", pair(here)), at("wiki.example.net", pair(wiki)), at("docs.example.net", pair(docs))} {
+		wantNobody(t, w, r)
+	}
+}
+
+func testBoundTossed(t *testing.T, b session.Backend) {
+	w := newWorld(t, b)
+	here := w.signedIn(t, "telemetry.example.org", "jane")
+	from := at("telemetry.example.org", pair(here))
+	wiki, docs := w.adopted(t, from, at("wiki.example.net")), w.adopted(t, from, at("docs.example.net"))
+	ended := w.signedIn(t, "telemetry.example.org", "joe")
+	if err := w.End(httptest.NewRecorder(), at("telemetry.example.org", pair(ended))); err != nil {
+		t.Fatal(err)
+	}
+	name := wiki.Name + "="
+	for _, tossed := range []string{"", "garbage", ended.Value, docs.Value, flip(wiki.Value, 2), flip(wiki.Value, 20), flip(wiki.Value, 90), wiki.Value + "A", wiki.Value[1:]} {
+		wantNobody(t, w, at("wiki.example.net", name+tossed))
+		for _, line := range []string{name + tossed + "; " + pair(wiki), pair(wiki) + "; " + name + tossed} {
+			wantPerson(t, w, at("wiki.example.net", line), "jane")
+		}
+	}
+	// A jar full of what nobody here has sealed costs no attempt.
+	many := strings.Repeat(name+flip(wiki.Value, 2)+"; ", 1000)
+	wantPerson(t, w, at("wiki.example.net", many+pair(wiki)), "jane")
 }
 
 func testAdoptInPlace(t *testing.T, b session.Backend) {
@@ -187,14 +246,19 @@ func testSharedCookie(t *testing.T, b session.Backend) {
 	}
 	// A host outside has its own, and neither is taken for the other.
 	there := w.adopted(t, at("id.int.example.org", pair(jane)), at("wiki.example.net"))
-	if there.Name != "__Host-claimproxy" || there.Domain != "" || there.Value != jane.Value {
+	if there.Name != "__Host-claimproxy" || there.Domain != "" || there.Value == jane.Value {
 		t.Errorf("got the cookie %v", there)
 	}
+	wantPerson(t, w, at("wiki.example.net", pair(there)), "jane")
 	for _, host := range []string{"wiki.example.net", "evilint.example.org", "int.example.org.evil.example", "example.org"} {
-		wantPerson(t, w, at(host, pair(there)), "jane")
 		wantNobody(t, w, at(host, pair(jane)))
 	}
-	wantNobody(t, w, at("wiki.int.example.org", pair(there)))
+	wantNobody(t, w, at("wiki.int.example.org", pair(there), "__Secure-claimproxy="+there.Value))
+	// Within the domain there is but one cookie, wherever it came to be.
+	wiki := w.adopted(t, at("wiki.example.net", pair(there)), at("wiki.int.example.org"))
+	if wiki.Name != jane.Name || wiki.Value != jane.Value || wiki.Domain != jane.Domain {
+		t.Errorf("got the cookie %v, want %v", wiki, jane)
+	}
 	// Signing out takes the cookie from all hosts that have it.
 	rec := httptest.NewRecorder()
 	if err := w.End(rec, at("wiki.int.example.org", pair(jane))); err != nil {

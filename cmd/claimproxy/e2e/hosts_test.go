@@ -114,6 +114,13 @@ func TestOneSignInForManyHosts(t *testing.T) {
 			}
 		}
 
+		// Whoever sees the cookie of one host is nobody on the others.
+		for _, c := range b.cookies(h.wiki) {
+			for origin, want := range map[string]int{h.wiki: http.StatusOK, h.chat: http.StatusUnauthorized, h.url + "/recorder": http.StatusUnauthorized} {
+				h.browser().fetch(http.MethodGet, origin+"/", "Cookie: "+c.Name+"="+c.Value).wantStatus(t, want)
+			}
+		}
+
 		out := b.visit(h.chat+"/.auth/sign-out").wantStatus(t, http.StatusOK)
 		for _, f := range out.forms() {
 			b.submit(out, f, nil).wantStatus(t, http.StatusSeeOther)

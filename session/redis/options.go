@@ -43,7 +43,7 @@ const (
 	// A Redis that is well answers in a millisecond. Who waits longer than this for one
 	// that is not had better be told to come again.
 	dialTimeout = 2 * time.Second
-	ioTimeout   = time.Second
+	ioTimeout   = 2 * time.Second
 	// A connection that breaks or a server that is just taking over is tried again, at
 	// moments that differ from one request to the next.
 	maxRetries = 2

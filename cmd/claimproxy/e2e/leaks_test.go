@@ -46,9 +46,10 @@ func (l *leaks) wantNone(t testing.TB, where, text string) {
 	}
 }
 
-// TestAnUnaskedAnswerIsNotLogged: an application that answers HEAD with a body, or
+// TestAnUnaskedAnswerIsNotLogged: an application that answers with more than it said, or
 // twice, leaves bytes on an idle connection, which may be somebody's data. net/http
-// prints them to the standard logger, past the program's own.
+// prints them to the standard logger, past the program's own; what is carried without it
+// closes the connection, and that is all.
 func TestAnUnaskedAnswerIsNotLogged(t *testing.T) {
 	t.Parallel()
 	const private = "somebody-s-private-data"
@@ -66,7 +67,7 @@ func TestAnUnaskedAnswerIsNotLogged(t *testing.T) {
 			go func() {
 				defer c.Close()
 				if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
-					_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(private), private)
+					_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n%s", private)
 					_, _ = io.Copy(io.Discard, c)
 				}
 			}()
@@ -87,11 +88,9 @@ func TestAnUnaskedAnswerIsNotLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	from := strings.LastIndex(p.out.since(0), "\n") + 1
-	resp, err := http.Head("http://" + listen + "/")
-	if err != nil {
-		t.Fatal(err)
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		send(t, newClient(nil), request(t, method, "http://"+listen+"/", nil)).wantStatus(t, http.StatusOK)
 	}
-	resp.Body.Close()
 	eventually(t, patience, "the unasked answer is mentioned in the log", func() bool {
 		return strings.Contains(p.out.since(from), "Unsolicited response")
 	})

@@ -103,7 +103,7 @@ func (b *browser) submit(method, target string, form url.Values, headers ...stri
 func (s *site) listen(p *page) {
 	q := p.url.Query()
 	s.secret(q.Get("code"), q.Get("state"))
-	if to := p.location(); to != nil {
+	if to := p.next(); to != nil {
 		q := to.Query()
 		s.secret(q.Get("code"), q.Get("state"), q.Get("nonce"), q.Get("code_challenge"))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
@@ -34,30 +35,35 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, p *provider.P
 		return
 	}
 	h.log(r.Context(), slog.LevelInfo, w, "signed in", "provider", p.ID, "sub", rec.Identity.Subject)
+	place := h.urlTo(a.way())
 	if a.Challenge != "" && h.Handover != nil {
 		pass, err := h.Handover.Pass(r)
+		if err == nil {
+			place, err = h.acceptURL(a.way(), pass)
+		}
 		if err != nil {
 			h.failed(w, r, p, a.way(), storeFailed("You cannot be signed in right now. Please try again in a moment.", err))
 			return
 		}
-		h.handOver(w, r, a.way(), pass)
-		return
 	}
-	h.goOn(w, r, a.way())
+	h.goOn(w, r, place)
 }
 
-// goOn leads to where the person wanted to go.
-func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, to way) {
-	if !h.StrictCookie {
-		h.Answers.Redirect(w, r, http.StatusFound, h.urlTo(to))
+// goOn leads somebody who has just been signed in on to a place, which urlTo or acceptURL
+// made.
+func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, place string) {
+	if strings.HasPrefix(place, h.ownOrigin(r)+"/") && !h.StrictCookie {
+		h.Answers.Redirect(w, r, http.StatusFound, place)
 		return
 	}
-	// A redirect would still be the provider's navigation: the new cookie would not
-	// be sent along, and what looks like a stranger would be sent to sign in, for
-	// ever. What a page of ours begins is same-site.
-	w.Header().Set("Refresh", "0; url="+h.urlTo(to))
+	// A redirect would still be the provider's navigation. Where a form began that, the
+	// form's page may allow redirects to the callback's host and to no other (form-action,
+	// which Chromium holds against each of them). And no new strict cookie would be sent
+	// along: what looks like a stranger would be sent to sign in, for ever. What a page of
+	// ours begins is its own navigation, and same-site.
+	w.Header().Set("Refresh", "0; url="+place)
 	h.Answers.Page(w, r, http.StatusOK, answer.Content{
-		Title: "You are signed in", Actions: []answer.Action{{Label: "Go on", URL: to.text(), Main: true}},
+		Title: "You are signed in", Actions: []answer.Action{{Label: "Go on", URL: place, Main: true}},
 	})
 }
 

@@ -17,7 +17,7 @@ func (b *browser) toCode(p *page) (accept, provider *url.URL) {
 	b.t.Helper()
 	for range 10 {
 		b.s.listen(p)
-		to := p.location()
+		to := p.next()
 		switch {
 		case to == nil:
 			b.t.Fatalf("%s: got %d\n%s", p.request, p.status, p.body)
@@ -26,7 +26,7 @@ func (b *browser) toCode(p *page) (accept, provider *url.URL) {
 		case strings.HasPrefix(to.String(), b.s.idp.Issuer()):
 			provider = to
 		}
-		p = b.follow(p)
+		p = b.goOn(p)
 	}
 	b.t.Fatal("no code in sight")
 	return nil, nil

@@ -117,8 +117,8 @@ func TestPlacesOnOtherHostsAreKept(t *testing.T) {
 	}
 	// And start, where nothing has begun yet, ends in the application, which asks.
 	p = b.open(idHost + "/.auth/start/invent?return_to=" + url.QueryEscape(wikiHost+"/a"))
-	p = b.open(b.comeBack(p).String(), "Sec-Fetch-Site: cross-site").want(http.StatusFound)
-	if got := p.header.Get("Location"); got != wikiHost+"/a" {
+	p = b.open(b.comeBack(p).String(), "Sec-Fetch-Site: cross-site").want(http.StatusOK, `href="`+wikiHost+`/a"`)
+	if got := p.header.Get("Refresh"); got != "0; url="+wikiHost+"/a" {
 		t.Errorf("leads to %q, want %q", got, wikiHost+"/a")
 	}
 }

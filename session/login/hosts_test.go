@@ -69,7 +69,7 @@ func (b *browser) arrive(host, path string) *url.URL {
 	p := b.open(host + "/.auth/sign-in?return_to=" + url.QueryEscape(path))
 	for range 10 {
 		b.s.listen(p)
-		to := p.location()
+		to := p.next()
 		if to == nil {
 			b.t.Fatalf("%s: got %d\n%s", p.request, p.status, p.body)
 		}
@@ -79,10 +79,31 @@ func (b *browser) arrive(host, path string) *url.URL {
 			}
 			return to
 		}
-		p = b.follow(p)
+		p = b.goOn(p)
 	}
 	b.t.Fatal("no code in sight")
 	return nil
+}
+
+// next is where an answer leads: a redirect, or a page that goes on by itself.
+func (p *page) next() *url.URL {
+	if to, ok := strings.CutPrefix(p.header.Get("Refresh"), "0; url="); ok && p.status == http.StatusOK {
+		u, err := url.Parse(to)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return u
+	}
+	return p.location()
+}
+
+// goOn goes there as a browser does. What a page begins comes from its own site.
+func (b *browser) goOn(p *page) *page {
+	b.t.Helper()
+	if p.header.Get("Refresh") != "" {
+		return b.open(p.next().String(), "Sec-Fetch-Site: same-origin")
+	}
+	return b.follow(p)
 }
 
 // take shows a code.
@@ -177,6 +198,23 @@ func TestOneSignInIsGoodOnEveryHost(t *testing.T) {
 	}
 }
 
+// TestTheCallbackRedirectsToNoOtherHost: the page of a provider's form may allow redirects
+// to the callback's host alone, and browsers that hold them against form-action would end
+// there. A page of ours goes on by itself, or by hand.
+func TestTheCallbackRedirectsToNoOtherHost(t *testing.T) {
+	s := newHosts(t)
+	b := s.browser()
+	p := b.follow(b.follow(b.open(wikiHost + "/.auth/sign-in?return_to=/x")))
+	p = b.open(b.comeBack(p).String(), "Sec-Fetch-Site: cross-site").want(http.StatusOK, "You are signed in", "Go on")
+	to := p.next()
+	if to == nil || to.Scheme+"://"+to.Host != wikiHost || to.Path != "/.auth/accept" || !strings.Contains(p.body, `href="`+to.String()+`"`) {
+		t.Fatalf("goes on to %v", to)
+	}
+	b.take(to).wantTaken(wikiHost, "/x")
+	// On the callback's own host a redirect is allowed, and quicker.
+	s.browser().signIn("/y").wantTo(s, "/y")
+}
+
 // TestSigningOutAnywhereEndsAllHosts, and copies of their cookies.
 func TestSigningOutAnywhereEndsAllHosts(t *testing.T) {
 	hosts := []string{idHost, wikiHost, docsHost}
@@ -223,7 +261,7 @@ func TestSomebodyElseFromAnotherHost(t *testing.T) {
 	q.Del("prompt") // the person has answered
 	to.RawQuery = q.Encode()
 	p = b.follow(b.open(to.String()))
-	b.take(p.location()).wantTaken(wikiHost, "/x")
+	b.take(p.next()).wantTaken(wikiHost, "/x")
 	if b.meAt(wikiHost) != "eve" || b.meAt(idHost) != "eve" || old.meAt(wikiHost) != "" {
 		t.Errorf("got %q, %q and %q, want eve, eve and nobody", b.meAt(wikiHost), b.meAt(idHost), old.meAt(wikiHost))
 	}

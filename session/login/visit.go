@@ -101,12 +101,21 @@ const looked = "looked"
 
 // handOver leads to the end of a way on another host, with the code for a session.
 func (h *Handler) handOver(w http.ResponseWriter, r *http.Request, to way, pass []byte) {
-	text, err := h.newCode(to, pass)
+	place, err := h.acceptURL(to, pass)
 	if err != nil {
 		h.unavailable(w, r, err, answer.Action{Label: "Try again", URL: h.urlTo(to), Main: true})
 		return
 	}
-	h.Answers.Redirect(w, r, http.StatusFound, to.origin+h.link("accept", "code", text))
+	h.Answers.Redirect(w, r, http.StatusFound, place)
+}
+
+// acceptURL is where a way ends on another host, with the code for a session.
+func (h *Handler) acceptURL(to way, pass []byte) (string, error) {
+	text, err := h.newCode(to, pass)
+	if err != nil {
+		return "", err
+	}
+	return to.origin + h.link("accept", "code", text), nil
 }
 
 // accept takes a code, on the host that it was made for and in the browser in which the
@@ -120,7 +129,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request) {
 	to, err := h.taken(w, r, here)
 	if err == nil {
 		h.log(r.Context(), slog.LevelInfo, w, "signed in on another host", "host", hostOf(r))
-		h.goOn(w, r, to)
+		h.goOn(w, r, h.urlTo(to))
 		return
 	}
 	var f *failure

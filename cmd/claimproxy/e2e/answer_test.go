@@ -92,12 +92,17 @@ func postForm(t testing.TB, target string, form url.Values, headers ...string) *
 	return send(t, plainClient, req)
 }
 
-// location returns where a redirect leads, nil when the answer is none.
+// location returns where an answer leads by itself, as a redirect or a page that goes on;
+// nil when it does not.
 func (a *answer) location() *url.URL {
-	if a.status < 300 || a.status > 399 || a.header.Get("Location") == "" {
+	place, refreshes := strings.CutPrefix(a.header.Get("Refresh"), "0; url=")
+	if !refreshes {
+		place = a.header.Get("Location")
+	}
+	if place == "" || !refreshes && (a.status < 300 || a.status > 399) {
 		return nil
 	}
-	to, err := a.url.Parse(a.header.Get("Location"))
+	to, err := a.url.Parse(place)
 	if err != nil {
 		return nil
 	}

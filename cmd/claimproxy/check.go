@@ -122,15 +122,19 @@ func writeCheck(stdout, stderr io.Writer, path string, c *compiled, report *conf
 // notesOn are consequences of what a configuration says that are no fault of it, and that
 // nobody should have to find out later.
 func notesOn(cfg *config.Config) []string {
-	if cfg.Session.Store != config.StoreCookie {
-		return nil
+	var notes []string
+	if hosts := cfg.SignInHosts(); len(hosts) > 0 {
+		notes = append(notes, "Where claimproxy is only asked, the pages below "+cfg.Endpoints+"/ have to lead here, too, for people to sign in: "+strings.Join(hosts, ", "))
 	}
-	return []string{
+	if cfg.Session.Store != config.StoreCookie {
+		return notes
+	}
+	return append(notes,
 		"Sessions are in cookies alone (session.store: cookie): they are not listed, and end from nowhere but their own browser.",
 		"After a sign-out a copied cookie may be good at other claimproxies, or after a restart, until it expires.",
 		"People sign in again when their access token ends, without a question where the provider still knows them.",
 		"A form that is sent with a session that is over is not kept.",
-	}
+	)
 }
 
 // toRegister are URIs to register at the providers, by their ids.

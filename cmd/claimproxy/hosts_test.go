@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +71,34 @@ func (b *hostsBrowser) open(method, target string, headers ...string) (status in
 		return b.open(http.MethodGet, to) // the page goes on by itself
 	}
 	return res.StatusCode, string(text), res.Request.URL
+}
+
+// TestCheckSaysWhichHostsHaveToLeadHere: nobody could sign in there otherwise.
+func TestCheckSaysWhichHostsHaveToLeadHere(t *testing.T) {
+	const text = `
+public_url: https://id.int.example.org
+trusted_proxies: [127.0.0.1]
+providers: [{id: invent, issuer: "https://invent.example.org", client_id: abc}]
+session: {cookie: {domain: %s}}
+routes:
+  - {allow: signed-in}
+  - {host: wiki.example.net, path: /b/, allow: signed-in}
+  - {host: [wiki.example.net, chat.int.example.org], allow: signed-in}
+  - {host: both.example.net, path: /a/, allow: signed-in}
+  - {host: both.example.net, upstream: "http://127.0.0.1:1", allow: signed-in}
+  - {host: open.example.net, allow: public}
+  - {host: tokens.example.net, allow: signed-in, sign_in: bearer}
+  - {host: "*.int.example.org", allow: signed-in}
+`
+	for domain, want := range map[string]string{`""`: "sign in: wiki.example.net, chat.int.example.org, *.int.example.org\n", "int.example.org": "sign in: wiki.example.net\n"} {
+		path := filepath.Join(t.TempDir(), "claimproxy.yaml")
+		if err := os.WriteFile(path, fmt.Appendf(nil, text, domain), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, out, stderr := command(t, "check", "-c", path); code != exitFine || !strings.Contains(out, "/.auth/ have to lead here") || !strings.Contains(out, want) {
+			t.Errorf("domain %s: got %d\n%s%s", domain, code, out, stderr)
+		}
+	}
 }
 
 // TestOneSignInOnAllHostsOfThisMachine: localhost, where people sign in, and names below it.

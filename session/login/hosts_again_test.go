@@ -81,6 +81,41 @@ func TestASilentSignInThatFailsOnAnotherHost(t *testing.T) {
 	b.take(accept).wantTaken(wikiHost, "/graph")
 }
 
+// TestMySessionsFromAnotherHost: there is one, whichever host it is looked at from, and
+// others can be ended from there.
+func TestMySessionsFromAnotherHost(t *testing.T) {
+	s := newHosts(t)
+	b, phone := s.browser(), s.browser()
+	for _, one := range []*browser{b, phone} {
+		one.take(one.arrive(wikiHost, "/")).wantTaken(wikiHost, "/")
+	}
+	list := func(host string) (sessions []any, current int) {
+		sessions, _ = b.open(host+"/.auth/me", "Accept: application/json", "Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty").want(http.StatusOK).object()["sessions"].([]any)
+		for _, one := range sessions {
+			if one.(map[string]any)["current"] == true {
+				current++
+			}
+		}
+		return sessions, current
+	}
+	for _, host := range []string{wikiHost, idHost} {
+		if got, current := list(host); len(got) != 2 || current != 1 {
+			t.Errorf("%s: got %d sessions, %d of them this one; want 2 and 1", host, len(got), current)
+		}
+	}
+	end := func(from string) *page {
+		return b.submit(http.MethodPost, wikiHost+"/.auth/sessions/end", url.Values{"all": {"true"}}, "Origin: "+from, "Sec-Fetch-Site: "+map[bool]string{true: "same-origin", false: "cross-site"}[from == wikiHost])
+	}
+	end(docsHost).want(http.StatusForbidden)
+	if phone.meAt(wikiHost) != "ada" {
+		t.Fatal("another host's page has ended it")
+	}
+	end(wikiHost).want(http.StatusSeeOther)
+	if b.meAt(wikiHost) != "ada" || b.meAt(idHost) != "ada" || phone.meAt(wikiHost) != "" || phone.meAt(idHost) != "" {
+		t.Error("not the others were ended")
+	}
+}
+
 // TestAFormOfAnotherHost survives its session, on its host and on no other.
 func TestAFormOfAnotherHost(t *testing.T) {
 	s := newHosts(t)

@@ -134,3 +134,30 @@ func (l *loader) warnUnasked(c *Config) {
 	l.warn(p.node, p.path, "this route has no upstream%s, and without trusted_proxies nobody can ask about it", others).
 		hint("say upstream: URL, or name the proxies that ask in trusted_proxies")
 }
+
+// SignInHosts are the hosts, in the order of the routes, where people sign in for a cookie
+// of the host's own while claimproxy is only asked: the proxies in front of them have to
+// lead Endpoints here, too. Wildcards stand for their hosts.
+func (c *Config) SignInHosts() []string {
+	var hosts []string
+	led := map[string]bool{c.PublicURL.Hostname(): true} // here already
+	for i := range c.Routes {
+		if r := &c.Routes[i]; r.Upstream.Upstream != nil {
+			for _, host := range r.Hosts {
+				led[host] = true
+			}
+		}
+	}
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		if r.Upstream.Upstream != nil || !r.asksWho() || !slices.Contains(r.SignIn, SignInBrowser) {
+			continue
+		}
+		for _, host := range r.Hosts {
+			if !led[host] && !c.Session.Cookie.shares(host) {
+				hosts, led[host] = append(hosts, host), true
+			}
+		}
+	}
+	return hosts
+}

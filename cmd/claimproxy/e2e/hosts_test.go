@@ -204,6 +204,36 @@ func TestAFormForAnotherHostIsSentAgainThere(t *testing.T) {
 	}
 }
 
+// TestNginxAsksOnAnotherHost: people sign in on public_url's and come back. The application
+// there sees the cookie, because nobody takes it off, and can do nothing with it elsewhere.
+func TestNginxAsksOnAnotherHost(t *testing.T) {
+	t.Parallel()
+	s, _, _ := behindNginx(t, "  - {host: [wiki.localhost, chat.localhost], allow: developers}\n")
+	wiki, chat := strings.Replace(s.url, "localhost", "wiki.localhost", 1), strings.Replace(s.url, "localhost", "chat.localhost", 1)
+	b, ada := s.browser(), person{Username: "ada"}
+	page, way := b.through(b.visit(wiki+"/pages/1?a=b"), s.idp, ada)
+	got := page.wantStatus(t, http.StatusOK).arrival(t)
+	got.wantHeader(t, "X-Forwarded-User", "ada")
+	if page.url.String() != wiki+"/pages/1?a=b" || !slices.Contains(way, "localhost") {
+		t.Errorf("got to %s by %q", page.url, way)
+	}
+	cookie := strings.Join(got.Header["Cookie"], "")
+	if !strings.HasPrefix(cookie, "claimproxy=") {
+		t.Fatalf("the application got the cookie %q, and this test is about one that does", cookie)
+	}
+	s.leaks.add(strings.TrimPrefix(cookie, "claimproxy="))
+	for origin, want := range map[string]int{wiki: http.StatusOK, chat: http.StatusUnauthorized, s.url: http.StatusUnauthorized} {
+		s.browser().fetch(http.MethodGet, origin+"/", "Cookie: "+cookie).wantStatus(t, want)
+	}
+	// Nor is it carried on from there.
+	a := get(t, s.url+"/.auth/sign-in?return_to="+url.QueryEscape(chat+"/"), "Accept: "+acceptPage, "Cookie: "+cookie)
+	if to := a.location(); to == nil || to.Path == "/.auth/accept" {
+		t.Errorf("leads to %v", to)
+	}
+	last, _ := b.through(b.visit(chat+"/"), s.idp, ada)
+	last.wantStatus(t, http.StatusOK)
+}
+
 // TestOneCookieForADomain: with session.cookie.domain a host that knows nothing of
 // claimproxy's pages is served by the same cookie, and what a sibling's page sends with
 // it is refused.

@@ -52,13 +52,14 @@ routes:
 func (s *site) URL() string { return s.url }
 
 // behindNginx starts claimproxy, an nginx in front that asks it, and a provider with
-// the developer ada and the visitor bob.
-func behindNginx(t *testing.T) (s *site, app *recorder, provider *devprovider.Server) {
+// the developer ada and the visitor bob. There can be more routes, also of hosts below
+// localhost.
+func behindNginx(t *testing.T, routes ...string) (s *site, app *recorder, provider *devprovider.Server) {
 	t.Helper()
 	need(t, nginx)
 	front, behind := freePort(t), freePort(t)
 	app = newRecorder(t)
-	s = &site{t: t, dir: t.TempDir(), url: fmt.Sprintf("http://localhost:%d", front), Listen: loopback(behind), config: askedConfig}
+	s = &site{t: t, dir: t.TempDir(), url: fmt.Sprintf("http://localhost:%d", front), Listen: loopback(behind), config: askedConfig + strings.Join(routes, "")}
 	s.Dir = s.dir
 	s.write("client-secret", "proxy-web-secret")
 	s.leaks.add("proxy-web-secret")
@@ -73,7 +74,7 @@ func behindNginx(t *testing.T) (s *site, app *recorder, provider *devprovider.Se
 	server := documented(t, "forward-auth.md", "nginx")
 	for _, change := range [][2]string{
 		{"listen 443 ssl;", "listen " + loopback(front) + ";"},
-		{"server_name telemetry.example.org;", "server_name localhost;"},
+		{"server_name telemetry.example.org;", "server_name localhost *.localhost;"},
 		{"127.0.0.1:8080", loopback(behind)},
 		{"http://127.0.0.1:8000", app.url},
 		{"$host", fmt.Sprintf("$host:%d", front)}, // the port is not the scheme's own

@@ -92,7 +92,7 @@ type Config struct {
 // never changes: a new configuration is a new Proxy.
 type Proxy struct {
 	scheme    string
-	signIn    signIn
+	signIn    string // the page where people sign in
 	style     string
 	endpoints string
 	host      string // the name of the host where people sign in
@@ -142,7 +142,7 @@ func New(c Config) (_ *Proxy, err error) {
 	}
 	p := &Proxy{
 		scheme:      c.PublicURL.Scheme,
-		signIn:      newSignIn(c.PublicURL, c.Endpoints),
+		signIn:      c.PublicURL.Scheme + "://" + c.PublicURL.Host + c.Endpoints + "/sign-in",
 		style:       c.Endpoints + answer.StylePath,
 		endpoints:   c.Endpoints,
 		forwardAuth: c.ForwardAuth,

@@ -5,22 +5,6 @@ import (
 	"net/url"
 )
 
-// signIn says where people sign in, host by host.
-type signIn struct {
-	// page is public_url's own sign-in page.
-	page string
-	// scheme, port and endpoints are the same on every host.
-	scheme, port, endpoints string
-}
-
-func newSignIn(public *url.URL, endpoints string) signIn {
-	s := signIn{scheme: public.Scheme, endpoints: endpoints, page: public.Scheme + "://" + public.Host + endpoints + "/sign-in"}
-	if port := public.Port(); port != "" {
-		s.port = ":" + port
-	}
-	return s
-}
-
 // signsIn reports whether people can sign in for a host and come back to it: on
 // public_url's host, and on every one that a route names. The others get no session,
 // whatever name a request comes under.
@@ -30,14 +14,14 @@ func (p *Proxy) signsIn(host string) bool { return host == p.host || p.table.has
 // that have their session cookie together, else the host's own, which begins there. Where
 // it is another host's page, origin is what the way back has to begin with.
 func (p *Proxy) signInPage(host string) (page, origin string) {
-	own := p.signIn.scheme + "://" + host + p.signIn.port
+	own := p.scheme + "://" + host + p.port
 	switch {
 	case host == p.host, !p.table.hasHost(host):
-		return p.signIn.page, ""
+		return p.signIn, ""
 	case p.cookies.Shares(host):
-		return p.signIn.page, own
+		return p.signIn, own
 	}
-	return own + p.signIn.endpoints + "/sign-in", ""
+	return own + p.endpoints + "/sign-in", ""
 }
 
 // signInURL is where to sign in and come back from. Where the way to do it is what is

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +23,9 @@ type FileOptions struct {
 	// Dir is the state directory; it is made with mode 0700 when missing. The file
 	// in it is sessions.db, with mode 0600.
 	Dir string
+	// MemoryBytes bounds the estimated memory that sealed sessions take; zero means
+	// 64 MiB. One that does not fit is read from the file by whoever asks for it.
+	MemoryBytes int
 	// LockWait is how long to wait for another process, such as one that is being
 	// replaced, to let go of the file; zero means 5 seconds.
 	LockWait time.Duration
@@ -33,22 +36,24 @@ type FileOptions struct {
 	openFile func(string, int, os.FileMode) (*os.File, error)
 }
 
-// File is the embedded Backend: one bbolt file. Everything is loaded into memory
-// when it is opened and read from there; every change is on the disk before it is
-// confirmed, so that neither a restart nor kill -9 loses a session. Writers that
-// come together share one commit.
+// File is the embedded Backend: one bbolt file, and in memory the sessions that were
+// used lately. Every change is on the disk before it is confirmed, so that neither a
+// restart nor kill -9 loses a session. Writers that come together share one commit.
 //
 // What it keeps is sealed. The heads open with the state directory's secret, the
 // boxes with the keys in the browsers' cookies and nothing else.
 type File struct {
-	table table
-	turns turns
-	db    *bbolt.DB
-	log   *slog.Logger
+	listeners // mu guards all that is in memory
+	turns     turns
+	db        *bbolt.DB
+	log       *slog.Logger
 
-	// doomed are sessions that were deleted in memory and perhaps not yet on the
-	// disk. Guarded by table.mu.
+	memory residents
+	// doomed are sessions that were deleted here and perhaps not yet on the disk.
 	doomed map[Key]struct{}
+	// epoch counts the changes. Who has read the file before one may not put into
+	// memory what it has found.
+	epoch uint64
 
 	ops      chan *operation
 	quit     chan struct{} // closed by Close
@@ -58,7 +63,9 @@ type File struct {
 
 const (
 	fileName   = "sessions.db"
-	fileFormat = 2
+	fileFormat = 3
+	// formatWithoutTags is that of files without their third bucket.
+	formatWithoutTags = 2
 )
 
 // The buckets of the file. Heads and boxes are apart because heads are rewritten
@@ -67,6 +74,7 @@ var (
 	bucketAbout = []byte("claimproxy")
 	bucketHeads = []byte("heads") // key -> ends (8 bytes, Unix milliseconds) | head
 	bucketBoxes = []byte("boxes") // key -> revision (8 bytes) | number of tags (1 byte) | tags | box
+	bucketTags  = []byte("tags")  // tag | key -> nothing
 	keyFormat   = []byte("format")
 )
 
@@ -80,6 +88,9 @@ func OpenFile(o FileOptions) (*File, error) {
 	if o.LockWait <= 0 {
 		o.LockWait = 5 * time.Second
 	}
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = 64 << 20
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -88,7 +99,7 @@ func OpenFile(o FileOptions) (*File, error) {
 		return nil, fmt.Errorf("session store: %w", err)
 	}
 	f := &File{
-		table: newTable(), log: o.Log, doomed: make(map[Key]struct{}),
+		listeners: newListeners(), log: o.Log, memory: newResidents(o.MemoryBytes), doomed: make(map[Key]struct{}),
 		ops: make(chan *operation, maxBatch), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := f.open(path, o); err != nil {
@@ -146,114 +157,39 @@ func (f *File) open(path string, o FileOptions) (err error) {
 	return nil
 }
 
-// load reads all sessions into memory. Entries that make no whole are left to
-// the first sweep.
-func (f *File) load() error {
-	ready, err := f.readAll()
-	if err != nil || ready {
-		return err
+// Load implements Backend.
+func (f *File) Load(_ context.Context, key Key) (Entry, error) {
+	f.mu.RLock()
+	e, known := f.memory.get(key)
+	_, doomed := f.doomed[key]
+	closed, epoch := f.closed, f.epoch
+	f.mu.RUnlock()
+	switch {
+	case closed:
+		return Entry{}, ErrClosed
+	case doomed:
+		return Entry{}, ErrNotFound
+	case known:
+		return e, nil
 	}
-	return f.db.Update(func(tx *bbolt.Tx) error {
-		about, err := tx.CreateBucketIfNotExists(bucketAbout)
-		if err != nil {
-			return err
-		}
-		for _, name := range [][]byte{bucketHeads, bucketBoxes} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		return about.Put(keyFormat, []byte{fileFormat})
-	})
-}
-
-// readAll reports whether the file has been set up.
-func (f *File) readAll() (ready bool, err error) {
-	err = f.db.View(func(tx *bbolt.Tx) error {
-		about := tx.Bucket(bucketAbout)
-		if about == nil {
-			return nil
-		}
-		if format := about.Get(keyFormat); len(format) != 1 || format[0] != fileFormat {
-			return fmt.Errorf("expected file format [%d], got %v: another version of claimproxy wrote it", fileFormat, format)
-		}
-		ready = true
-		boxes := tx.Bucket(bucketBoxes)
-		err := tx.Bucket(bucketHeads).ForEach(func(k, head []byte) error {
-			e, ok := decodeEntry(head, boxes.Get(k))
-			if key, isKey := keyFrom(k); isKey && ok {
-				f.table.put(key, e)
-			} else if isKey {
-				f.doomed[key] = struct{}{}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return boxes.ForEach(func(k, _ []byte) error {
-			if key, isKey := keyFrom(k); isKey {
-				if _, ok := f.table.entries[key]; !ok {
-					f.doomed[key] = struct{}{}
-				}
-			}
-			return nil
-		})
-	})
-	if err == nil && len(f.doomed) > 0 {
-		f.log.Warn("session store: some sessions could not be read", "count", len(f.doomed))
+	e, err := f.read(key)
+	if err != nil {
+		return Entry{}, err
 	}
-	return ready, err
-}
-
-func keyFrom(k []byte) (key Key, ok bool) {
-	return key, copy(key[:], k) == len(key) && len(k) == len(key)
-}
-
-// decodeEntry copies: what bbolt returns lives in the file's mapping.
-func decodeEntry(head, box []byte) (Entry, bool) {
-	const before = 8 + 1 // of the tags
-	if len(head) < 8 || len(box) < before || len(box) < before+int(box[8])*len(Tag{}) {
-		return Entry{}, false
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.epoch == epoch {
+		f.memory.put(key, e)
 	}
-	e := Entry{
-		Head:     append([]byte(nil), head[8:]...),
-		Ends:     time.UnixMilli(int64(binary.BigEndian.Uint64(head))),
-		Revision: binary.BigEndian.Uint64(box),
-	}
-	n := int(box[8])
-	box = box[before:]
-	for range n {
-		e.Tags = append(e.Tags, Tag(box))
-		box = box[len(Tag{}):]
-	}
-	e.Box = append([]byte(nil), box...)
-	return e, true
+	return e, nil
 }
-
-func encodeHead(e Entry) []byte {
-	out := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(e.Head)), uint64(e.Ends.UnixMilli()))
-	return append(out, e.Head...)
-}
-
-func encodeBox(e Entry) []byte {
-	out := binary.BigEndian.AppendUint64(make([]byte, 0, 9+len(e.Tags)*len(Tag{})+len(e.Box)), e.Revision)
-	out = append(out, byte(len(e.Tags)))
-	for _, tag := range e.Tags {
-		out = append(out, tag[:]...)
-	}
-	return append(out, e.Box...)
-}
-
-// Load implements Backend. It reads memory alone.
-func (f *File) Load(_ context.Context, key Key) (Entry, error) { return f.table.load(key) }
 
 // Create implements Backend.
 func (f *File) Create(ctx context.Context, key Key, e Entry) error {
 	if len(e.Tags) > 255 {
 		return errors.New("session store: more than 255 tags")
 	}
-	return f.do(ctx, &operation{key: key, box: true, rule: func(_ Entry, there bool) (Entry, error) {
+	return f.do(ctx, &operation{key: key, box: true, create: true, rule: func(_ Entry, there bool) (Entry, error) {
 		if there {
 			return Entry{}, ErrExists
 		}
@@ -279,55 +215,69 @@ func (f *File) Touch(ctx context.Context, key Key, head []byte, ends time.Time) 
 // Delete implements Backend. The session is dead at once; when the disk refuses,
 // the error says so, and every sweep tries again.
 func (f *File) Delete(ctx context.Context, key Key) error {
-	if f.table.isClosed() {
-		return ErrClosed
+	_, err := f.Load(ctx, key)
+	if errors.Is(err, ErrClosed) {
+		return err
 	}
-	if !f.doom(key, nil) {
-		return nil
+	f.mu.Lock()
+	_, doomed := f.doomed[key]
+	if dead := !errors.Is(err, ErrNotFound); dead && !doomed { // or nobody can tell
+		f.doomed[key] = struct{}{}
+		f.forget(key)
+		f.mu.Unlock()
+		f.tell(key)
+	} else {
+		f.mu.Unlock()
+		if !doomed {
+			return nil
+		}
 	}
 	return f.do(ctx, &operation{key: key, remove: true})
 }
 
-// Find implements Backend. It reads memory alone.
-func (f *File) Find(_ context.Context, tag Tag) ([]Key, error) { return f.table.find(tag) }
+// forget takes an entry out of memory. The caller holds mu.
+func (f *File) forget(key Key) {
+	f.epoch++
+	f.memory.remove(key)
+}
+
+// Find implements Backend.
+func (f *File) Find(_ context.Context, tag Tag) ([]Key, error) {
+	keys, err := f.tagged(tag)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return slices.DeleteFunc(keys, func(key Key) bool {
+		_, doomed := f.doomed[key]
+		return doomed
+	}), nil
+}
 
 // Sweep implements Backend. It also finishes deletions that the disk has refused.
 func (f *File) Sweep(ctx context.Context, now time.Time) (int, error) {
-	if f.table.isClosed() {
-		return 0, ErrClosed
+	over, err := f.over(now)
+	if err != nil {
+		return 0, err
 	}
-	n := 0
-	for _, key := range f.table.over(now) {
-		if f.doom(key, func(e Entry) bool { return e.Ends.Before(now) }) {
-			n++
-		}
+	ops := make([]*operation, 0, len(over))
+	for _, key := range over {
+		ops = append(ops, &operation{key: key, remove: true, ifOver: now})
 	}
-	f.table.mu.RLock()
-	ops := make([]*operation, 0, len(f.doomed))
+	f.mu.RLock()
 	for key := range f.doomed {
 		ops = append(ops, &operation{key: key, remove: true})
 	}
-	f.table.mu.RUnlock()
-	return n, f.doAll(ctx, ops)
-}
-
-// doom deletes the entry from memory if the condition, when there is one, holds,
-// and reports whether the disk has something to delete.
-func (f *File) doom(key Key, condition func(Entry) bool) bool {
-	f.table.mu.Lock()
-	e, there := f.table.entries[key]
-	if there && (condition == nil || condition(e)) {
-		f.table.drop(key)
-		f.doomed[key] = struct{}{}
-	} else {
-		there = false
+	f.mu.RUnlock()
+	err = f.doAll(ctx, ops)
+	n := 0
+	for _, op := range ops[:len(over)] {
+		if op.finished() && op.swept {
+			n++
+		}
 	}
-	_, doomed := f.doomed[key]
-	f.table.mu.Unlock()
-	if there {
-		f.table.tell(key)
-	}
-	return doomed
+	return n, err
 }
 
 // Exclusive implements Backend. No other process has the file.
@@ -336,12 +286,12 @@ func (f *File) Exclusive(ctx context.Context, key Key, do func(context.Context) 
 }
 
 // Watch implements Backend.
-func (f *File) Watch(changed func(Key)) (stop func()) { return f.table.watch(changed) }
+func (f *File) Watch(changed func(Key)) (stop func()) { return f.watch(changed) }
 
 // Close implements Backend: it finishes what is being written and lets go of the
 // file.
 func (f *File) Close() error {
-	f.table.close()
+	f.listeners.close()
 	f.quitOnce.Do(func() { close(f.quit) })
 	<-f.stopped
 	return f.db.Close()

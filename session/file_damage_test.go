@@ -112,11 +112,11 @@ func TestFileOfANewerVersionIsRefusedAndKept(t *testing.T) {
 	format := func(n byte) {
 		edit(t, dir, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("claimproxy")).Put([]byte("format"), []byte{n}) })
 	}
-	format(3)
-	if _, err := session.OpenFile(session.FileOptions{Dir: dir}); err == nil || !strings.Contains(err.Error(), "expected file format [2], got [3]") {
+	format(4)
+	if _, err := session.OpenFile(session.FileOptions{Dir: dir}); err == nil || !strings.Contains(err.Error(), "expected file format [3], got [4]") {
 		t.Errorf("got %v, want an error with both formats", err)
 	}
-	format(2)
+	format(3)
 	wantPerson(t, openStore(t, openFile(t, dir)), jane, "jane")
 }
 

@@ -2,8 +2,10 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -17,8 +19,11 @@ type operation struct {
 	key    Key
 	rule   func(old Entry, there bool) (Entry, error) // for create, replace, touch
 	box    bool                                       // the rule changes the box too
+	create bool                                       // there was no entry
 	tell   bool                                       // watchers hear of it
 	remove bool                                       // delete instead
+	ifOver time.Time                                  // but only what ends before; zero for always
+	swept  bool                                       // because of ifOver
 
 	entry Entry
 	err   error
@@ -33,7 +38,7 @@ func (f *File) do(ctx context.Context, op *operation) error {
 
 // doAll does the same with many; the error is the first that any of them met.
 func (f *File) doAll(ctx context.Context, ops []*operation) error {
-	if f.table.isClosed() {
+	if f.isClosed() {
 		return ErrClosed
 	}
 	for _, op := range ops {
@@ -135,17 +140,18 @@ func (f *File) decide(batch []*operation) []*operation {
 	pending := make(map[Key]*operation, len(batch))
 	changes := make([]*operation, 0, len(batch))
 	for _, op := range batch {
-		if op.remove {
-			pending[op.key] = op
-			changes = append(changes, op)
+		old, there, err := f.current(op.key, pending)
+		if err != nil && (!op.remove || !op.ifOver.IsZero()) {
+			op.err = fmt.Errorf("reading the session store: %w", err)
 			continue
 		}
-		f.table.mu.RLock()
-		old, there := f.table.entries[op.key]
-		_, doomed := f.doomed[op.key]
-		f.table.mu.RUnlock()
-		if before := pending[op.key]; before != nil && !doomed {
-			old, there = before.entry, !before.remove
+		if op.remove {
+			op.swept = !op.ifOver.IsZero() && there && old.Ends.Before(op.ifOver)
+			if op.swept || op.ifOver.IsZero() {
+				pending[op.key] = op
+				changes = append(changes, op)
+			}
+			continue
 		}
 		if op.entry, op.err = op.rule(old, there); op.err == nil {
 			pending[op.key] = op
@@ -153,6 +159,37 @@ func (f *File) decide(batch []*operation) []*operation {
 		}
 	}
 	return changes
+}
+
+// current is what there is of a session after those that are pending.
+func (f *File) current(key Key, pending map[Key]*operation) (e Entry, there bool, err error) {
+	f.mu.RLock()
+	e, there = f.memory.get(key)
+	_, doomed := f.doomed[key]
+	f.mu.RUnlock()
+	switch before := pending[key]; {
+	case doomed:
+		return Entry{}, false, nil
+	case before != nil:
+		return before.entry, !before.remove, nil
+	case there:
+		return e, true, nil
+	}
+	e, err = f.read(key)
+	if errors.Is(err, ErrNotFound) {
+		return Entry{}, false, nil
+	}
+	return e, err == nil, err
+}
+
+// finished says whether err is final.
+func (op *operation) finished() bool {
+	select {
+	case <-op.done:
+		return op.err == nil
+	default:
+		return false
+	}
 }
 
 // store writes all changes in one transaction. A panic out of bbolt, or a memory
@@ -165,9 +202,9 @@ func (f *File) store(changes []*operation) (err error) {
 		}
 	}()
 	return f.db.Update(func(tx *bbolt.Tx) error {
-		heads, boxes := tx.Bucket(bucketHeads), tx.Bucket(bucketBoxes)
+		heads, boxes, tags := tx.Bucket(bucketHeads), tx.Bucket(bucketBoxes), tx.Bucket(bucketTags)
 		for _, op := range changes {
-			if err := op.put(heads, boxes); err != nil {
+			if err := op.put(heads, boxes, tags); err != nil {
 				return err
 			}
 		}
@@ -175,13 +212,21 @@ func (f *File) store(changes []*operation) (err error) {
 	})
 }
 
-func (op *operation) put(heads, boxes *bbolt.Bucket) error {
+func (op *operation) put(heads, boxes, tags *bbolt.Bucket) error {
 	key := op.key[:]
 	if op.remove {
+		if err := deleteTags(tags, key, tagsIn(boxes.Get(key))); err != nil {
+			return err
+		}
 		if err := heads.Delete(key); err != nil {
 			return err
 		}
 		return boxes.Delete(key)
+	}
+	if op.create {
+		if err := putTags(tags, key, op.entry.Tags); err != nil {
+			return err
+		}
 	}
 	if op.box {
 		if err := boxes.Put(key, encodeBox(op.entry)); err != nil {
@@ -194,19 +239,20 @@ func (op *operation) put(heads, boxes *bbolt.Bucket) error {
 // show makes a change that is on the disk visible. A session that was deleted
 // meanwhile stays deleted: its removal waits behind this change.
 func (f *File) show(op *operation) {
-	t := &f.table
-	t.mu.Lock()
+	f.mu.Lock()
 	_, doomed := f.doomed[op.key]
 	switch {
 	case op.remove:
 		delete(f.doomed, op.key)
+		f.forget(op.key)
 	case doomed:
 		op.err = ErrNotFound
 	default:
-		t.put(op.key, op.entry)
+		f.epoch++
+		f.memory.put(op.key, op.entry)
 	}
-	t.mu.Unlock()
-	if op.tell && op.err == nil {
-		t.tell(op.key)
+	f.mu.Unlock()
+	if (op.tell || op.swept) && op.err == nil {
+		f.tell(op.key)
 	}
 }

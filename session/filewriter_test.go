@@ -13,7 +13,7 @@ import (
 // stuck is a File whose disk never answers.
 func stuck(queue int) *File {
 	return &File{
-		table: newTable(), doomed: make(map[Key]struct{}), log: slog.New(slog.DiscardHandler),
+		listeners: newListeners(), memory: newResidents(1 << 20), doomed: make(map[Key]struct{}), log: slog.New(slog.DiscardHandler),
 		ops: make(chan *operation, queue), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -36,7 +36,7 @@ func TestFileThatDoesNotAnswerIsGivenUp(t *testing.T) {
 // A batch is decided in its order, as if each had waited for the one before.
 func TestBatchIsDecidedInOrder(t *testing.T) {
 	f := stuck(1)
-	f.table.entries[cacheKey(1)] = Entry{Revision: 1, Head: []byte("old")}
+	f.memory.put(cacheKey(1), Entry{Revision: 1, Head: []byte("old")})
 	replace := func(rev uint64) *operation {
 		return &operation{key: cacheKey(1), rule: func(old Entry, there bool) (Entry, error) {
 			return replaced(old, there, Entry{Revision: rev})
@@ -56,7 +56,7 @@ func TestBatchIsDecidedInOrder(t *testing.T) {
 	if len(changes) != 4 || touch.entry.Revision != 3 || string(touch.entry.Head) != "new" {
 		t.Errorf("got %d changes and revision %d, want 4 and 3", len(changes), touch.entry.Revision)
 	}
-	if e := f.table.entries[cacheKey(1)]; e.Revision != 1 || string(e.Head) != "old" {
+	if e, _ := f.memory.get(cacheKey(1)); e.Revision != 1 || string(e.Head) != "old" {
 		t.Error("what is not on the disk yet shows in memory")
 	}
 }
@@ -72,10 +72,6 @@ func TestPanicOfTheFileIsAnError(t *testing.T) {
 	if err := f.Create(t.Context(), cacheKey(1), Entry{Box: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	err = f.do(t.Context(), &operation{key: cacheKey(1), remove: true})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := f.db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketBoxes) }); err != nil {
 		t.Fatal(err)
 	}
@@ -84,5 +80,8 @@ func TestPanicOfTheFileIsAnError(t *testing.T) {
 	}
 	if _, err := f.Load(t.Context(), cacheKey(1)); err != nil {
 		t.Errorf("what is in memory: %v", err)
+	}
+	if _, err := f.Load(t.Context(), cacheKey(3)); err == nil || errors.Is(err, ErrNotFound) {
+		t.Errorf("what is not: got %v, want an error", err)
 	}
 }

@@ -29,20 +29,26 @@ func touched(old Entry, there bool, head []byte, ends time.Time) (Entry, error) 
 	return old, nil
 }
 
-// table is the part that the backends of one process share: the entries in
-// memory, and who wants to hear of changes.
-type table struct {
-	mu      sync.RWMutex
-	entries map[Key]Entry
-	// tagged has the keys of each tag. Few sessions share one.
-	tagged   map[Tag][]Key
+// listeners are who wants to hear of changes of a backend, until that is closed.
+type listeners struct {
+	mu       sync.RWMutex
 	closed   bool
 	watchers map[*func(Key)]struct{}
 }
 
-func newTable() table {
-	return table{entries: make(map[Key]Entry), tagged: make(map[Tag][]Key), watchers: make(map[*func(Key)]struct{})}
+// table is the entries of a backend that has all of them in memory.
+type table struct {
+	listeners
+	entries map[Key]Entry
+	// tagged has the keys of each tag. Few sessions share one.
+	tagged map[Tag][]Key
 }
+
+func newTable() table {
+	return table{listeners: newListeners(), entries: make(map[Key]Entry), tagged: make(map[Tag][]Key)}
+}
+
+func newListeners() listeners { return listeners{watchers: make(map[*func(Key)]struct{})} }
 
 func (t *table) load(key Key) (Entry, error) {
 	t.mu.RLock()
@@ -152,35 +158,35 @@ func (t *table) over(now time.Time) []Key {
 	return keys
 }
 
-func (t *table) watch(changed func(Key)) (stop func()) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (l *listeners) watch(changed func(Key)) (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	id := &changed
-	t.watchers[id] = struct{}{}
+	l.watchers[id] = struct{}{}
 	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		delete(t.watchers, id)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.watchers, id)
 	}
 }
 
-func (t *table) tell(key Key) {
-	t.mu.RLock()
-	watchers := slices.Collect(maps.Keys(t.watchers))
-	t.mu.RUnlock()
+func (l *listeners) tell(key Key) {
+	l.mu.RLock()
+	watchers := slices.Collect(maps.Keys(l.watchers))
+	l.mu.RUnlock()
 	for _, changed := range watchers {
 		(*changed)(key)
 	}
 }
 
-func (t *table) isClosed() bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.closed
+func (l *listeners) isClosed() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.closed
 }
 
-func (t *table) close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
+func (l *listeners) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 }

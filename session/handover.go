@@ -2,10 +2,7 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"net/http"
-	"time"
 )
 
 // Pass returns what another host needs to give the request's session a cookie there.
@@ -62,22 +59,5 @@ func (s *Store) Adopt(w http.ResponseWriter, r *http.Request, pass []byte) error
 		value = s.bind(h, hostName(r.Host))
 	}
 	SetCookie(w.Header(), s.cookie(r, value, wholeSeconds(d.record.Ends.Sub(now))))
-	return nil
-}
-
-// Once returns nil the first time that it is called for a name, and ErrExists each later
-// time, here and wherever the backend is shared, until then. When that cannot be known
-// the error is an *Unavailable.
-func (s *Store) Once(ctx context.Context, name string, until time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	// Nobody can make an id in a cookie that has this hash, and the box opens with no key.
-	err := s.backend.Create(ctx, sha256.Sum256([]byte("once: "+name)), Entry{Box: []byte{0}, Ends: until})
-	switch {
-	case errors.Is(err, ErrExists):
-		return ErrExists
-	case err != nil:
-		return unavailable("You cannot be signed in right now, because sessions cannot be kept. Please try again in a moment.", err)
-	}
 	return nil
 }

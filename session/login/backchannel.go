@@ -2,6 +2,8 @@ package login
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"mime"
@@ -66,13 +68,16 @@ func (h *Handler) endByToken(w http.ResponseWriter, r *http.Request, p *provider
 	if err != nil {
 		return nil, "", err
 	}
-	key := replayOf(p.Issuer, t.ID)
-	if !h.replays.first(key, t.Until, h.Now()) {
-		return nil, "", errors.New("its jti was used before")
-	}
 	if h.Remote == nil {
 		h.forgetTokens([]session.Summary{{Issuer: p.Issuer, Subject: t.Subject}})
 		return nil, t.Subject, errNotRemote
+	}
+	name := logoutName(p.Issuer, t.ID)
+	switch used, err := h.Remote.Used(r.Context(), name); {
+	case err != nil:
+		return nil, "", err
+	case used:
+		return nil, "", errors.New("its jti was used before")
 	}
 	if t.SID != "" {
 		ended, err = h.Remote.EndLogin(r.Context(), p.Issuer, t.SID, t.Subject)
@@ -81,10 +86,22 @@ func (h *Handler) endByToken(w http.ResponseWriter, r *http.Request, p *provider
 	}
 	h.forgetTokens(append(ended, session.Summary{Issuer: p.Issuer, Subject: t.Subject}))
 	if err != nil {
-		h.replays.again(key)
 		return nil, "", storeFailed("Sessions cannot be ended right now.", err)
 	}
+	// It is used up when it is done, so that one that could not be done is tried again. Two
+	// at the same moment end the same sessions.
+	if err := h.Remote.Once(r.Context(), name, t.Until); err != nil && !errors.Is(err, session.ErrExists) {
+		return nil, "", err
+	}
 	return ended, t.Subject, nil
+}
+
+// logoutName is what a logout token's id is remembered by where sessions are kept: a reload,
+// a restart and another replica forget nothing. An id is only one at its issuer, and no
+// issuer has the separator.
+func logoutName(issuer, id string) string {
+	sum := sha256.Sum256([]byte(issuer + "\x00" + id))
+	return "logout " + hex.EncodeToString(sum[:])
 }
 
 // checkLogoutToken checks a token when it is its turn.

@@ -74,10 +74,8 @@ type Handler struct {
 	// without port.
 	origin, host string
 	crossOrigin  *http.CrossOriginProtection
-	// logoutChecks has room for the logout tokens that are checked at once, and replays
-	// those that were used.
+	// logoutChecks has room for the logout tokens that are checked at once.
 	logoutChecks chan struct{}
-	replays      replays
 }
 
 // The reason words that are not about credentials.

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/claimproxy/claimproxy/session"
 )
@@ -21,6 +22,10 @@ type Remote interface {
 	// EndLogin ends the sessions of one login at the provider and, where a subject is
 	// given, those of that person of which it is not known which login they are of.
 	EndLogin(ctx context.Context, issuer, sid, subject string) ([]session.Summary, error)
+	// Once returns nil the first time that it is called for a name and session.ErrExists
+	// each later time, until then; Used says whether it was.
+	Once(ctx context.Context, name string, until time.Time) error
+	Used(ctx context.Context, name string) (bool, error)
 }
 
 // Tokens is told when a provider has signed somebody out. *bearer.Verifier is one.

@@ -214,10 +214,16 @@ func testOnce(t *testing.T, b session.Backend) {
 	other := w.again(t)
 	until := w.clock.Now().Add(time.Minute)
 	ctx := context.Background()
+	if used, err := other.Used(ctx, "a"); used || err != nil {
+		t.Errorf("before: got %v, %v; want unused", used, err)
+	}
 	if err := w.Once(ctx, "a", until); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []*world{w, other} {
+		if used, err := s.Used(ctx, "a"); !used || err != nil {
+			t.Errorf("got %v, %v; want used", used, err)
+		}
 		if err := s.Once(ctx, "a", until); !errors.Is(err, session.ErrExists) {
 			t.Errorf("got %v, want %v", err, session.ErrExists)
 		}

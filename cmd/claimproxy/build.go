@@ -141,7 +141,7 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer 
 		// Plain http is for loopback hosts alone: config has made sure.
 		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite(cfg),
 		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime,
-		Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace,
+		Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace, CacheBytes: openedMemory(cfg),
 	}
 	key := fingerprintOf("store", kept, secretsOf(cfg), providers, o)
 	o.Backend, o.Sealer, o.Renewer, o.Log = backend, sealer, renewer, log
@@ -158,6 +158,15 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer 
 	}
 	s.closers = append(s.closers, release)
 	return store, nil
+}
+
+// openedMemory is how much memory opened sessions may take: the file store has sealed ones
+// in the other half.
+func openedMemory(cfg *config.Config) int {
+	if cfg.Session.Store == config.StoreFile {
+		return int(cfg.Session.Memory / 2)
+	}
+	return int(cfg.Session.Memory)
 }
 
 // keptIn stands for where sessions are kept.
@@ -191,7 +200,7 @@ func openBackend(cfg *config.Config, log *slog.Logger) (session.Backend, error) 
 		}
 		return redis.New(o)
 	case config.StoreFile:
-		backend, err := session.OpenFile(session.FileOptions{Dir: cfg.StateDir, Log: log})
+		backend, err := session.OpenFile(session.FileOptions{Dir: cfg.StateDir, MemoryBytes: int(cfg.Session.Memory) - openedMemory(cfg), Log: log})
 		if err != nil {
 			return nil, fmt.Errorf("state_dir: %w", err)
 		}

@@ -54,7 +54,7 @@ func (s *service) openStateless(c *compiled, in *process, sealer *session.Sealer
 		// Plain http is for loopback hosts alone: config has made sure.
 		Secure: cfg.PublicURL.Scheme == "https", SameSite: sameSite(cfg),
 		Idle: cfg.Session.Idle, Lifetime: cfg.Session.Lifetime,
-		Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace, Keep: c.keep(),
+		Recheck: cfg.Session.Recheck, Grace: cfg.Session.Grace, CacheBytes: openedMemory(cfg), Keep: c.keep(),
 	}
 	key := fingerprintOf("stateless", secretsOf(cfg), providers, o)
 	o.Sealer, o.Renewer, o.Ended, o.Log = sealer, renewer, &in.endedSessions, in.watch.log

@@ -159,6 +159,10 @@ type Session struct {
 	// Grace is how long beyond Recheck a session stays good while the provider does not
 	// answer anybody. The default is 1h.
 	Grace time.Duration `yaml:"grace"`
+	// Memory bounds what sessions take of it, by estimate, such as 128MiB, the default. Those
+	// that were used lately are in there, opened and, with "file", sealed as well; the others
+	// are read again where they are kept, so that their number is not bounded by it.
+	Memory Size `yaml:"memory"`
 	// Cookie is the session's cookie.
 	Cookie Cookie `yaml:"cookie"`
 }

@@ -123,6 +123,9 @@ func (l *loader) sessionDefaults(s *Session) {
 	if !l.good(&s.Grace) {
 		s.Grace = time.Hour
 	}
+	if !l.good(&s.Memory) {
+		s.Memory = 128 << 20
+	}
 	if !l.good(&s.Cookie.Name) {
 		s.Cookie.Name = "claimproxy"
 	}

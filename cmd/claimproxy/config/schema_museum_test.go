@@ -16,6 +16,7 @@ var beyondSchema = map[string]string{
 	"49-no-providers":                             "it does not know which conditions ask who is calling, nor which path covers another",
 	"58-comment-in-a-condition":                   "it sees no comments",
 	"68-browser-over-plain-http":                  "it compares no hosts",
+	"145-session-memory":                          "it does not compute with sizes",
 	"133-cookie-domain-of-everybody":              "it does not know who registers domains",
 	"133-cookie-domain-of-a-hoster":               "it does not know the public suffixes",
 	"133-cookie-domain-of-others":                 "it compares no hosts",

@@ -45,7 +45,10 @@ func (s *Size) decode(l *loader, n *yaml.Node, path string) bool {
 		l.fault(n, path, "expected a size below 8 EiB, got %s", quote(n.Value))
 		return false
 	case k == 0:
-		l.fault(n, path, "expected a size above zero, got %s", quote(n.Value)).hint("to take no body at all, leave out the methods that have one")
+		f := l.fault(n, path, "expected a size above zero, got %s", quote(n.Value))
+		if strings.HasSuffix(path, "max_body") {
+			f.hint("to take no body at all, leave out the methods that have one")
+		}
 		return false
 	default:
 		*s = Size(k * unit)

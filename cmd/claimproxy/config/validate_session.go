@@ -6,10 +6,17 @@ import (
 	"github.com/claimproxy/claimproxy/session"
 )
 
+// leastMemory is enough for the sessions that are used at a moment, and mostMemory more
+// than there is.
+const leastMemory, mostMemory = 16 << 20, 1 << 40
+
 func (l *loader) validateSession(c *Config) {
 	s := &c.Session
 	if s.Idle > s.Lifetime {
 		l.bad(&s.Idle, "expected no more than the lifetime of %s, got %s", formatDuration(s.Lifetime), formatDuration(s.Idle))
+	}
+	if l.good(&s.Memory) && (s.Memory < leastMemory || s.Memory > mostMemory) {
+		l.bad(&s.Memory, "expected from 16MiB to 1TiB for sessions").hint("128MiB is the default")
 	}
 	l.validateSecrets(s)
 	l.validateRedis(s)

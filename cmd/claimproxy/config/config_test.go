@@ -51,7 +51,7 @@ func TestDefaultsOfTheSmallestFile(t *testing.T) {
 			Scopes: []string{"openid", "profile", "email"}, CallbackPath: "/.auth/callback/invent", User: "preferred_username",
 			Bearer: Bearer{Accept: []TokenKind{TokenAccess}, Opaque: OpaqueAuto, CacheMax: 5 * time.Minute},
 		}},
-		Session: Session{Store: StoreFile, Idle: 8 * time.Hour, Lifetime: 7 * 24 * time.Hour, Recheck: 10 * time.Minute, Grace: time.Hour, Cookie: Cookie{Name: "claimproxy", SameSite: SameSiteLax}},
+		Session: Session{Store: StoreFile, Idle: 8 * time.Hour, Lifetime: 7 * 24 * time.Hour, Recheck: 10 * time.Minute, Grace: time.Hour, Memory: 128 << 20, Cookie: Cookie{Name: "claimproxy", SameSite: SameSiteLax}},
 		Routes: []Route{{
 			Hosts: []string{"telemetry.example.org"}, Path: "/", Upstream: UpstreamRef{Upstream: upstream},
 			Allow: &policy.Clause{Text: "signed-in"}, SignIn: []SignIn{SignInBrowser, SignInBearer}, IdentityHeaders: upstream.IdentityHeaders,

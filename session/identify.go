@@ -16,7 +16,8 @@ const (
 )
 
 // Identify says who the request's session cookie belongs to. Of several cookies of
-// the name, as a sibling domain may toss them here, the first good one counts.
+// the name, as a sibling domain may toss them here, the first good one counts; good
+// ones of two people count as none, since nobody can tell whose browser it is.
 //
 // The errors are the three outcomes: ErrNoCredentials for no cookie, or one that
 // was altered, cut short or never ours; *Rejected with session-expired or
@@ -32,14 +33,22 @@ func (s *Store) whose(r *http.Request, use bool) (*Identity, error) {
 	n := s.carried(r, &handles)
 	outcome := ErrNoCredentials
 	now := s.now()
+	var found *Identity
 	for i := range handles[:n] {
 		id, err := s.identify(r.Context(), &handles[i], now, use)
-		if err == nil {
-			return id, nil
+		switch {
+		case err != nil:
+			outcome = graver(outcome, err)
+		case found == nil:
+			found = id
+		case !found.samePerson(id):
+			return nil, ErrNoCredentials
 		}
-		outcome = graver(outcome, err)
 	}
-	return nil, outcome
+	if found == nil {
+		return nil, outcome
+	}
+	return found, nil
 }
 
 func (s *Store) identify(ctx context.Context, h *handle, now time.Time, use bool) (*Identity, error) {
@@ -119,24 +128,32 @@ func (s *Store) use(key Key, l *live, now time.Time) {
 	}
 }
 
-// find returns the first good session that the request carries.
+// find returns the session of Identify.
 func (s *Store) find(r *http.Request) (*data, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	var handles [maxHandles]handle
 	n := s.carried(r, &handles)
 	outcome := ErrNoCredentials
+	var found *data
 	for i := range handles[:n] {
 		d, err := s.load(ctx, &handles[i])
 		if err == nil {
 			err = s.verdict(s.now(), d.record.Created, d.record.Ends, d.record.Seen)
 		}
-		if err == nil {
-			return d, nil
+		switch {
+		case err != nil:
+			outcome = graver(outcome, err)
+		case found == nil:
+			found = d
+		case !found.record.Identity.samePerson(d.record.Identity):
+			return nil, ErrNoCredentials
 		}
-		outcome = graver(outcome, err)
 	}
-	return nil, outcome
+	if found == nil {
+		return nil, outcome
+	}
+	return found, nil
 }
 
 // load reads a session from the backend and opens it with the key in the handle.

@@ -10,7 +10,8 @@ import (
 )
 
 // Identify says who the request's session cookies belong to. Of several that could be
-// first, as a sibling domain may toss them here, the first good one counts.
+// first, as a sibling domain may toss them here, the first good one counts; good ones of
+// two people count as none, since nobody can tell whose browser it is.
 //
 // The errors are the three outcomes: ErrNoCredentials for no cookie, or one that was
 // altered, cut short or never ours; *Rejected with session-expired or session-ended for
@@ -36,13 +37,13 @@ func (s *Store) whose(r *http.Request, use bool) (*session.Identity, error) {
 	return e.known.Load().Identity, nil
 }
 
-// find returns the first good session that the request carries; use says whether it is
-// used by that.
+// find returns the session of Identify; use says whether it is used by that.
 func (s *Store) find(r *http.Request, use bool) (*entry, error) {
 	var from carried
 	from.read(r.Header["Cookie"], s.placeOf(r), s.sealer)
 	outcome := session.ErrNoCredentials
 	now := s.now()
+	var found *entry
 	for _, first := range from.firsts() {
 		e, err := s.opened(r.Context(), first, &from)
 		if err == nil {
@@ -51,15 +52,22 @@ func (s *Store) find(r *http.Request, use bool) (*entry, error) {
 		if err == nil && s.due(e.known.Load().Record, now) {
 			err = s.renew(r.Context(), e, now)
 		}
-		if err == nil {
-			if use {
-				e.use(now)
-			}
-			return e, nil
+		switch {
+		case err != nil:
+			outcome = session.Graver(outcome, err)
+		case found == nil:
+			found = e
+		case !session.SamePerson(found.known.Load().Identity, e.known.Load().Identity):
+			return nil, session.ErrNoCredentials
 		}
-		outcome = session.Graver(outcome, err)
 	}
-	return nil, outcome
+	if found == nil {
+		return nil, outcome
+	}
+	if use {
+		found.use(now)
+	}
+	return found, nil
 }
 
 // opened returns the session that begins with a chunk, from memory or from the cookies.

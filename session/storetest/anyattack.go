@@ -32,6 +32,7 @@ var attackTests = []storeTest{
 	{"a cookie of another installation is nobody", anyForeign},
 	{"cookies under other names are nobody", anyOtherNames},
 	{"cookies of two people make no third", anyMixed},
+	{"a good session that somebody else tosses is neither theirs nor its owner's", anyTossedSession},
 }
 
 func anyFixation(t *testing.T, m Maker) {
@@ -359,12 +360,47 @@ func anyMixed(t *testing.T, m Maker) {
 					t.Errorf("%s of %s in a session of %s: got %v, %v", name, owner[b], owner[a], id, err)
 				}
 			}
-			// Both at once: one of them, whole.
-			id, err := h.Identify(requestWith(header(a.jar) + "; " + header(b.jar)))
+			// Both at once: the first whole, where that is the same person.
+			r := requestWith(header(a.jar) + "; " + header(b.jar))
+			if owner[a] != owner[b] {
+				wantUnknown(t, h, r)
+				continue
+			}
+			id, err := h.Identify(r)
 			if err != nil || id.Subject != owner[a] || len(id.Claims.Strings("groups")) != 200 ||
 				slices.ContainsFunc(id.Claims.Strings("groups"), func(g string) bool { return !strings.HasSuffix(g, "-of-"+owner[a]) }) {
 				t.Errorf("%s before %s: got %v, want the first, whole", owner[a], owner[b], err)
 			}
 		}
+	}
+}
+
+// anyTossedSession: somebody who runs a sibling host, and has a session of their own, sets
+// its cookie for others, who would work in it without noticing. Of two good sessions nobody
+// can tell whose browser it is, so it is nobody's; and signing in ends both.
+func anyTossedSession(t *testing.T, m Maker) {
+	h := newHouse(t, m)
+	for _, rec := range []func(string) *session.Record{Person, large} {
+		jane, mallory := h.visitor(), h.visitor()
+		jane.start(t, rec("jane"))
+		mallory.start(t, rec("mallory"))
+		for _, here := range []*house{h, h.again(t)} {
+			for _, lines := range [][]string{{header(mallory.jar), header(jane.jar)}, {header(jane.jar) + "; " + header(mallory.jar)}} {
+				r := requestWith("")
+				r.Header["Cookie"] = lines
+				if err := wantUnknown(t, here, r); !errors.Is(err, session.ErrNoCredentials) {
+					t.Errorf("got %v, want %v", err, session.ErrNoCredentials)
+				}
+			}
+			jane.at(here).wantPerson(t, "jane")
+		}
+		// Jane signs in once more, with mallory's cookie there still.
+		r := requestWith(header(mallory.jar) + "; " + header(jane.jar))
+		w := httptest.NewRecorder()
+		if err := h.Start(w, r, rec("jane")); err != nil {
+			t.Fatal(err)
+		}
+		jane.receive(t, w.Header())
+		wantKnown(t, h, requestWith(header(mallory.jar)+"; "+header(jane.jar)), "jane")
 	}
 }

@@ -77,9 +77,11 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
+	forget, deaf := tokensEverywhere(tokens, store.replicas, log)
+	s.closers = append(s.closers, deaf)
 	pages := login.New(login.Config{
 		Providers: providers, Sessions: sessions, Handover: store.handover, Origin: signInOrigins(cfg, resources),
-		Parking: store.parking, Remote: store.remote, Tokens: tokens, Sealer: sealer, Cookies: store.cookies, Answers: answers,
+		Parking: store.parking, Remote: store.remote, Tokens: forget, Sealer: sealer, Cookies: store.cookies, Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
 		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
 	})
@@ -109,7 +111,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	s.closers = append(s.closers, p.Close)
 	s.closers = append(s.closers, background(p.Run))
 	s.proxy = p
-	s.desk = &desk{remote: store.remote, tokens: tokens, providers: pages.Providers, log: log}
+	s.desk = &desk{remote: store.remote, tokens: forget, providers: pages.Providers, log: log}
 	return s, nil
 }
 

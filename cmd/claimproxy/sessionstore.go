@@ -23,6 +23,8 @@ type sessionStore struct {
 	remote  login.Remote
 	// handover carries sessions to other hosts.
 	handover login.Handover
+	// replicas shares what happens to people with other processes; nil where there are none.
+	replicas announcer
 	// changes tells when sessions change.
 	changes proxy.Changes
 	// refresh keeps sessions going that must be set again.
@@ -43,7 +45,11 @@ func (s *service) openSessions(c *compiled, in *process, sealer *session.Sealer,
 	if err != nil {
 		return nil, err
 	}
-	return &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store, handover: store}, nil
+	all := &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store, handover: store}
+	if c.config.Session.Store == config.StoreRedis {
+		all.replicas = store
+	}
+	return all, nil
 }
 
 // openStateless opens the store of sessions that are in cookies alone.

@@ -151,12 +151,12 @@ func (c *cache) put(k key, e *entry, epoch uint64, asked time.Time, maxAge time.
 	}
 }
 
-// forget drops the entries of a person and returns their keys. It goes through all of
-// them, which is for what happens now and then.
-func (c *cache) forget(issuer, subject string) (forgotten []key) {
+// forget drops the entries of those whom about says yes to and returns their keys. It
+// goes through all of them, which is for what happens now and then.
+func (c *cache) forget(about func(issuer, subject string) bool) (forgotten []key) {
 	c.epoch.Add(1)
 	for k, e := range c.entries.All() {
-		if id := e.identity; id != nil && id.Issuer == issuer && id.Subject == subject {
+		if id := e.identity; id != nil && about(id.Issuer, id.Subject) {
 			c.entries.Invalidate(k)
 			forgotten = append(forgotten, k)
 		}

@@ -79,7 +79,13 @@ func (v *Verifier) Close() {
 // Forget has the tokens of a person checked again when they are next presented: their
 // provider has ended a login of theirs, and may have revoked what came of it.
 func (v *Verifier) Forget(issuer, subject string) {
-	for _, k := range v.cache.forget(issuer, subject) {
+	v.ForgetThose(func(i, s string) bool { return i == issuer && s == subject })
+}
+
+// ForgetThose is Forget for everybody whom about says yes to. It asks about everybody whose
+// token is remembered.
+func (v *Verifier) ForgetThose(about func(issuer, subject string) bool) {
+	for _, k := range v.cache.forget(about) {
 		v.watchers.Tell(session.Key(k))
 	}
 }

@@ -87,11 +87,14 @@ type replicas struct {
 const takeTurns = -1
 
 // newReplicas starts two claimproxies in front of a provider that share a Redis, with
-// further keys of session.
-func newReplicas(t testing.TB, p *idp, session string) *replicas {
+// further keys of session, and each with a line of its own.
+func newReplicas(t testing.TB, p *idp, session string, lines ...string) *replicas {
 	t.Helper()
 	return newReplicasWith(t, p, func(all [2]*site) *redisProcess {
 		redis := newRedis(t, all[0])
+		for i, line := range lines {
+			all[i].config = line + "\n" + all[i].config
+		}
 		for _, s := range all {
 			s.Session = redis.session(s, session)
 		}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -54,4 +55,34 @@ func TestARevocationThatIsToldOfIsSeenAtOnce(t *testing.T) {
 			t.Errorf("%s: got %d, want 401 at once", told.name, a.status)
 		}
 	}
+}
+
+// TestARevocationIsSeenAtAllReplicas: the one that remembers the token is not the one that
+// the administrator asks.
+func TestARevocationIsSeenAtAllReplicas(t *testing.T) {
+	t.Parallel()
+	p := newOIDCProvider(t)
+	r := newReplicas(t, p, "", "admin: {listen: "+loopback(freePort(t))+"}", "admin: {listen: "+loopback(freePort(t))+"}")
+	alice := people()["alice"]
+	program := r.native("native-public", "")
+	got := program.signIn(alice)
+	ask := func(replica int) *answer {
+		return r.at(replica, func() *answer { return r.bearer("/recorder/", got.Access) })
+	}
+	for i := range r.all {
+		ask(i).wantStatus(t, http.StatusOK)
+	}
+	sub, _ := program.userinfo(got.Access).object(t)["sub"].(string)
+	program.revoke(got.Access)
+	for i := range r.all {
+		ask(i).wantStatus(t, http.StatusOK) // remembered
+	}
+	admin := regexp.MustCompile(`admin: {listen: (\S+)}`).FindStringSubmatch(r.all[0].config)[1]
+	res, err := http.PostForm("http://"+admin+"/sessions/end", url.Values{"sub": {sub}})
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("ending sessions: got %v, %v", res, err)
+	}
+	res.Body.Close()
+	ask(0).wantProblem(t, http.StatusUnauthorized, "token-invalid")
+	eventually(t, 2*time.Second, "the other replica has heard of it", func() bool { return ask(1).status == http.StatusUnauthorized })
 }

@@ -43,7 +43,7 @@ type ends struct {
 // List serves the providers with the client that native programs are to use: the
 // first of the provider's further clients, else its own.
 func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
-	if !h.readOnly(w, r) {
+	if !h.open(w, r) {
 		return
 	}
 	h.Answers.JSON(w, r, http.StatusOK, gather(r.Context(), h.patience(), h.Providers, offerOf))

@@ -30,6 +30,21 @@ type Handler struct {
 	wait time.Duration
 }
 
+// open is readOnly, and lets programs that run in a page of another origin read the
+// document too: it is public, the same for everybody, and a browser sends no cookie for
+// what "*" allows (Fetch, "CORS protocol and credentials").
+func (h *Handler) open(w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if r.Method != http.MethodOptions {
+		return h.readOnly(w, r)
+	}
+	w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
+	w.Header().Set("Access-Control-Allow-Headers", "*")
+	w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+	w.WriteHeader(http.StatusNoContent)
+	return false
+}
+
 // readOnly says whether a request only reads, and refuses it otherwise.
 func (h *Handler) readOnly(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

@@ -184,13 +184,22 @@ func TestAPathIsTextInTheDocument(t *testing.T) {
 func TestTheDocumentsCanOnlyBeRead(t *testing.T) {
 	h := newHandler(t, invent("https://invent.example.org"))
 	for name, serve := range map[string]http.HandlerFunc{"resource": h.at("telemetry.example.org", ""), "list": h.List} {
-		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "get"} {
+		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "get"} {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.Method = method
 			res, body := ask(t, r, serve)
 			if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, HEAD" || document(t, body).(map[string]any)["code"] != "method" {
 				t.Errorf("%s %s: got %d, Allow %q, %s", name, method, res.StatusCode, res.Header.Get("Allow"), body)
 			}
+		}
+		// A page of another origin may, and gets no more than anybody does.
+		w := httptest.NewRecorder()
+		serve(w, httptest.NewRequest(http.MethodOptions, "/", nil))
+		if h := w.Header(); w.Code != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Methods") != "GET, HEAD" || h["Access-Control-Allow-Credentials"] != nil {
+			t.Errorf("%s OPTIONS: got %d %v", name, w.Code, h)
+		}
+		if res, _ := ask(t, httptest.NewRequest(http.MethodGet, "/", nil), serve); res.Header.Get("Access-Control-Allow-Origin") != "*" || res.Header["Access-Control-Allow-Credentials"] != nil {
+			t.Errorf("%s: got %v", name, res.Header)
 		}
 		if res, _ := ask(t, httptest.NewRequest(http.MethodHead, "/", nil), serve); res.StatusCode != http.StatusOK {
 			t.Errorf("%s HEAD: got %d, want 200", name, res.StatusCode)

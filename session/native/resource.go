@@ -27,7 +27,7 @@ func (h *Handler) Resource(w http.ResponseWriter, r *http.Request, host, path st
 		h.refuse(w, r, http.StatusNotFound, "no-route", "There is no protected resource here.")
 		return
 	}
-	if !h.readOnly(w, r) {
+	if !h.open(w, r) {
 		return
 	}
 	// The name of the resource must be identical to the one that the program put

@@ -95,7 +95,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	}
 	own := &ownPages{
 		endpoints: cfg.Endpoints, keys: signer, answers: answers, login: pages, qfield: qfieldClouds(cfg),
-		native: &native.Handler{Providers: providers, Origin: resources, Endpoints: cfg.Endpoints, Answers: answers},
+		native: &native.Handler{Providers: providers, Origin: resources, ProviderHeader: cfg.Native.ProviderHeader, Endpoints: cfg.Endpoints, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
 		Table: table, Sessions: sessions, Refresh: store.refresh, Tokens: tokens, Changes: []proxy.Changes{store.changes, tokens}, Own: own, Forms: pages,

@@ -22,6 +22,11 @@ func TestExamplesOfTheGuideToHosts(t *testing.T) {
 	loadPieces(t, "hosts.md", 2, 5, 1)
 }
 
+// TestExamplesOfTheGuideForNativePrograms does the same for docs/native-clients.md.
+func TestExamplesOfTheGuideForNativePrograms(t *testing.T) {
+	loadPieces(t, "native-clients.md", 3, 0, 0)
+}
+
 // loadPieces loads every piece of configuration in a page, and runs its tests. What a
 // piece leaves out, because the page is not about it, is put in here. There are at least
 // so many pieces, and so many decisions tested in them. The page speaks of so many
@@ -42,6 +47,9 @@ func loadPieces(t *testing.T, page string, least, decisions, warnings int) {
 		t.Run(fmt.Sprintf("line %d", line), func(t *testing.T) {
 			if !strings.Contains(piece, "providers:\n") {
 				piece += "providers: [{id: example, issuer: 'https://id.example.org', client_id: abc}]\n"
+			}
+			if !strings.Contains(piece, "routes:\n") {
+				piece += "routes: [{path: /, upstream: 'http://127.0.0.1:8000', allow: signed-in}]\n"
 			}
 			if !strings.Contains(piece, "public_url:") {
 				piece += "public_url: https://telemetry.example.org\n"

@@ -106,6 +106,8 @@ type tokenDocument struct {
 	ExpiresIn int64  `json:"expires_in,omitempty"`
 	Origin    string `json:"origin"`
 	Provider  string `json:"provider"`
+	// ProviderHeader is where the application wants to be told the provider beside the token.
+	ProviderHeader string `json:"provider_header,omitempty"`
 }
 
 func newToken(stdout, stderr io.Writer) *cobra.Command {
@@ -138,7 +140,7 @@ func writeToken(w io.Writer, t signin.Token, asJSON bool) error {
 		_, err := fmt.Fprintln(w, t.AccessToken)
 		return err
 	}
-	doc := tokenDocument{AccessToken: t.AccessToken, TokenType: "Bearer", Origin: t.Origin, Provider: t.Provider}
+	doc := tokenDocument{AccessToken: t.AccessToken, TokenType: "Bearer", Origin: t.Origin, Provider: t.Provider, ProviderHeader: t.ProviderHeader}
 	if !t.Expiry.IsZero() {
 		doc.ExpiresAt, doc.ExpiresIn = t.Expiry.UTC().Format(time.RFC3339), int64(time.Until(t.Expiry)/time.Second)
 	}

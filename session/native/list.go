@@ -24,9 +24,12 @@ type offer struct {
 	Scopes      []string `json:"scopes"`
 	RedirectURI string   `json:"redirect_uri,omitempty"`
 	// Resource is what the token is to be for (RFC 8707), where the provider has to be told.
-	Resource  string `json:"resource,omitempty"`
-	Style     style  `json:"style"`
-	Endpoints *ends  `json:"endpoints,omitempty"`
+	Resource string `json:"resource,omitempty"`
+	// ProviderHeader is where to send the id along with each token, where that is read: of
+	// several providers an opaque token does not say which one it is from.
+	ProviderHeader string `json:"provider_header,omitempty"`
+	Style          style  `json:"style"`
+	Endpoints      *ends  `json:"endpoints,omitempty"`
 }
 
 type style struct {
@@ -46,7 +49,11 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 	if !h.open(w, r) {
 		return
 	}
-	h.Answers.JSON(w, r, http.StatusOK, gather(r.Context(), h.patience(), h.Providers, offerOf))
+	list := gather(r.Context(), h.patience(), h.Providers, offerOf)
+	for i := range list {
+		list[i].ProviderHeader = h.ProviderHeader
+	}
+	h.Answers.JSON(w, r, http.StatusOK, list)
 }
 
 func (h *Handler) patience() time.Duration { return cmp.Or(h.wait, patience) }

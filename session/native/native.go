@@ -20,6 +20,9 @@ type Handler struct {
 	// a document, and returns its body: bounded, and with nothing of the caller's sent
 	// along. Nil: no application is asked.
 	Application func(ctx context.Context, host, path string) ([]byte, error)
+	// ProviderHeader is the header in which a program says which provider its token is from,
+	// by its id; empty for none.
+	ProviderHeader string
 	// Endpoints is the path below which claimproxy's own pages are; the list of providers
 	// is at Endpoints + "/providers".
 	Endpoints string

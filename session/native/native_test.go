@@ -238,6 +238,21 @@ func TestTheListNamesTheClientForPrograms(t *testing.T) {
 	}
 }
 
+// TestProgramsAreToldWhereToNameTheProvider: an opaque token of one of several providers is
+// refused without it, so a program has to learn of it from the list.
+func TestProgramsAreToldWhereToNameTheProvider(t *testing.T) {
+	h := newHandler(t, invent("https://invent.example.org"))
+	h.wait = time.Millisecond
+	for _, header := range []string{"", "X-QFC-IDP-ID"} {
+		h.ProviderHeader = header
+		_, body := ask(t, httptest.NewRequest(http.MethodGet, "/.auth/providers", nil), h.List)
+		got, there := document(t, body).([]any)[0].(map[string]any)["provider_header"]
+		if there != (header != "") || there && got != header {
+			t.Errorf("got provider_header %v, want %q", got, header)
+		}
+	}
+}
+
 // TestAProviderThatSleepsDoesNotKeepTheListWaiting: it is there without endpoints,
 // and the others are there with theirs.
 func TestAProviderThatSleepsDoesNotKeepTheListWaiting(t *testing.T) {

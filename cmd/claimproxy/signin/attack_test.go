@@ -211,6 +211,20 @@ func TestTheIDTokenIsOfThisVerySignIn(t *testing.T) {
 	wantError(t, w.login(Options{}), "no ID token")
 }
 
+// TestAHeaderThatIsNoneBringsNothingAlong: an application that names a header for the provider
+// gets that one header, and no option of curl.
+func TestAHeaderThatIsNoneBringsNothingAlong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, offer := range []struct{ header, id string }{
+		{"X-A: b\r\nX-B", "invent"}, {"X-A\"\nlocation\nurl = \"http://evil.example", "invent"}, {"X A", "invent"}, {"X-A:", "invent"},
+		{"X-A", "in\"vent"}, {"X-A", "invent\nurl = http://evil.example"}, {"X-A", "a\\n"}, {"X-A", ""},
+	} {
+		w.app.change(func() { w.app.offers[0]["provider_header"], w.app.offers[0]["id"] = offer.header, offer.id })
+		wantError(t, w.login(Options{}), "a header that is none")
+	}
+}
+
 // TestATokenThatIsNoneBringsNothingAlong: a line break in it would be a header, or an option of
 // curl.
 func TestATokenThatIsNoneBringsNothingAlong(t *testing.T) {

@@ -134,5 +134,9 @@ func sameAddress(origin, arg string) (string, error) {
 // CurlConfig is the file of options that has curl send a token. It never stands in arguments,
 // where everybody on the machine can read it.
 func (t Token) CurlConfig() string {
-	return "no-location\nno-location-trusted\nheader = \"Authorization: Bearer " + t.AccessToken + "\"\n"
+	config := "no-location\nno-location-trusted\nheader = \"Authorization: Bearer " + t.AccessToken + "\"\n"
+	if t.ProviderHeader != "" {
+		config += "header = \"" + t.ProviderHeader + ": " + t.Provider + "\"\n"
+	}
+	return config
 }

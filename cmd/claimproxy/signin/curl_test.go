@@ -86,6 +86,10 @@ func TestCurlIsGivenOneHeader(t *testing.T) {
 	if !strings.Contains(got, "\nheader = \"Authorization: Bearer abc-._~+/=\"\n") || strings.Count(got, "\n") != 3 {
 		t.Errorf("got %q", got)
 	}
+	got = Token{AccessToken: "abc", Provider: "invent", ProviderHeader: "X-QFC-IDP-ID"}.CurlConfig()
+	if !strings.HasSuffix(got, "\nheader = \"X-QFC-IDP-ID: invent\"\n") {
+		t.Errorf("got %q, want the provider named", got)
+	}
 	if ParseCurlHelp(curlHelp).Known() {
 		t.Error("a dozen options are taken for all of curl's")
 	}

@@ -32,7 +32,16 @@ type offer struct {
 	Scopes      []string `json:"scopes"`
 	RedirectURI string   `json:"redirect_uri"`
 	Resource    string   `json:"resource"`
+	// ProviderHeader is where the application wants to be told the ID with each token.
+	ProviderHeader string `json:"provider_header"`
 }
+
+// headerName and headerValue are what may stand in a header that an application names, so that
+// it brings neither a second one nor an option of curl along.
+var (
+	headerName  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+	headerValue = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,100}$`)
+)
 
 // metadata is the document of RFC 9728 section 2, as far as it is used here.
 type metadata struct {
@@ -75,6 +84,9 @@ func (a *Agent) discover(ctx context.Context, address *url.URL) (*resource, erro
 		}
 		if err := checkIssuer(r.origin, o.Issuer); err != nil {
 			return nil, err
+		}
+		if o.ProviderHeader != "" && (!headerName.MatchString(o.ProviderHeader) || !headerValue.MatchString(o.ID)) {
+			return nil, fmt.Errorf("%s wants to be told of a provider in a header that is none: %s: %s", r.origin, clean(o.ProviderHeader), clean(o.ID))
 		}
 		r.offers = append(r.offers, o)
 	}

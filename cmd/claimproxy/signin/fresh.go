@@ -21,6 +21,9 @@ type Token struct {
 	Origin string
 	// Provider is the id that the application has for the provider that gave it.
 	Provider string
+	// ProviderHeader is the header in which the application wants to be told Provider, empty
+	// for none.
+	ProviderHeader string
 }
 
 // Token returns a fresh access token for an address where the person has signed in. It is
@@ -45,7 +48,7 @@ func (a *Agent) token(ctx context.Context, origin string) (t Token, err error) {
 				return err
 			}
 		}
-		t = Token{AccessToken: l.Tokens.Access, Expiry: l.Tokens.Expiry, Origin: origin, Provider: l.Provider}
+		t = Token{AccessToken: l.Tokens.Access, Expiry: l.Tokens.Expiry, Origin: origin, Provider: l.Provider, ProviderHeader: l.ProviderHeader}
 		return nil
 	})
 	return t, err

@@ -22,7 +22,7 @@ func (a *Agent) GitCredential(ctx context.Context, operation string, in io.Reade
 		return err
 	}
 	u, err := parseAddress(attributes["protocol"] + "://" + attributes["host"])
-	if err != nil {
+	if err != nil || strings.ContainsAny(attributes["host"], `/?#\`) {
 		return nil // not a place that a token may be sent to: git asks the next helper
 	}
 	origin := originOf(u)

@@ -48,7 +48,8 @@ func TestGitIsGivenNothingForOthers(t *testing.T) {
 	host := strings.TrimPrefix(w.app.url, "http://")
 	for _, attributes := range []string{
 		"protocol=https\nhost=" + host + "\n", "protocol=http\nhost=" + host + "1\n", "protocol=http\nhost=evil.example\n", "protocol=http\nhost=evil@" + host + "\n",
-		"protocol=http\nhost=127.0.0.1\n", "protocol=ssh\nhost=" + host + "\n", "host=" + host + "\n", "protocol=http\n", "", "protocol=http\nhost=" + host + ".evil.example\n", "protocol=file\npath=/x\n",
+		"protocol=http\nhost=127.0.0.1\n", "protocol=ssh\nhost=" + host + "\n", "host=" + host + "\n", "protocol=http\n", "", "protocol=http\nhost=" + host + ".evil.example\n",
+		"protocol=http\nhost=" + host + "#@evil.example\n", "protocol=http\nhost=" + host + "/@evil.example\n", "protocol=http\nhost=" + host + "?@evil.example\n", "protocol=file\npath=/x\n",
 	} {
 		if got := w.git("get", attributes); got != "" {
 			t.Errorf("%q: got %q", attributes, got)

@@ -42,7 +42,7 @@ func (a *Agent) Login(ctx context.Context, address string, o Options) error {
 	if err != nil {
 		return err
 	}
-	l := &login{Origin: r.origin, Provider: choice.ID, Issuer: choice.Issuer, ClientID: choice.ClientID, Scopes: choice.Scopes, Resource: cmp.Or(o.Resource, choice.Resource)}
+	l := &login{Origin: r.origin, Provider: choice.ID, Issuer: choice.Issuer, ClientID: choice.ClientID, Scopes: choice.Scopes, Resource: cmp.Or(o.Resource, choice.Resource), ProviderHeader: choice.ProviderHeader}
 	if err := a.mayHaveToken(l, o.Trust); err != nil {
 		return err
 	}

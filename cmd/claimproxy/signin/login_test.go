@@ -65,6 +65,22 @@ func TestWithoutAKeyringTheTokensAreInAFileOfOnesOwn(t *testing.T) {
 	wantError(t, err, "others than you can read")
 }
 
+// TestTheProviderIsNamedWhereTheApplicationWantsIt: without it an opaque token is refused where
+// there are several providers.
+func TestTheProviderIsNamedWhereTheApplicationWantsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mustLogin()
+	if got := w.mustToken(w.agent); got.ProviderHeader != "" {
+		t.Errorf("got the header %q of an application that names none", got.ProviderHeader)
+	}
+	w.app.change(func() { w.app.offers[0]["provider_header"] = "X-QFC-IDP-ID" })
+	w.mustLogin()
+	if got := w.mustToken(w.agent); got.ProviderHeader != "X-QFC-IDP-ID" || got.Provider != "invent" {
+		t.Errorf("got the header %q and the provider %q", got.ProviderHeader, got.Provider)
+	}
+}
+
 func TestSigningInOnAnotherDevice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

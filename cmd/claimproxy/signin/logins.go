@@ -24,6 +24,8 @@ type login struct {
 	ClientID string   `json:"client_id"`
 	Scopes   []string `json:"scopes"`
 	Resource string   `json:"resource,omitempty"`
+	// ProviderHeader is where Provider is said beside a token; empty for nowhere.
+	ProviderHeader string `json:"provider_header,omitempty"`
 	// InKeyring is that the tokens are in the keyring, and not here.
 	InKeyring bool    `json:"in_keyring"`
 	Tokens    *tokens `json:"tokens,omitempty"`

@@ -24,7 +24,7 @@ func TestExamplesOfTheGuideToHosts(t *testing.T) {
 
 // TestExamplesOfTheGuideForNativePrograms does the same for docs/native-clients.md.
 func TestExamplesOfTheGuideForNativePrograms(t *testing.T) {
-	loadPieces(t, "native-clients.md", 3, 0, 0)
+	loadPieces(t, "native-clients.md", 3, 1, 0)
 }
 
 // loadPieces loads every piece of configuration in a page, and runs its tests. What a

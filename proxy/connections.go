@@ -19,10 +19,24 @@ type Connections struct {
 	// Standard has http.Transport carry everything. Without it simple requests to simple
 	// upstreams go a shorter way, see direct.
 	Standard bool
+	// Failed is told of each request that a server of an upstream gave no answer to, those
+	// that another one answered then among them: the name of the upstream, the server's
+	// address, and how it failed, one of the words below. Nil: nobody is told.
+	Failed func(upstream, server, how string)
 
 	mu   sync.Mutex
 	open map[connectionKey]*connection
 }
+
+// How a server fails.
+const (
+	// FailedUnreachable: there was no connection, so that it got nothing.
+	FailedUnreachable = "unreachable"
+	// FailedTimeout: it did not begin to answer in time.
+	FailedTimeout = "timeout"
+	// FailedBroken: it took the request, and what came was no answer.
+	FailedBroken = "broken"
+)
 
 // connectionKey is everything about an Upstream that its connections depend on. Its
 // name is none of it.
@@ -61,7 +75,7 @@ func (c *Connections) take(u *Upstream) *connection {
 		c.open = make(map[connectionKey]*connection)
 	}
 	if c.open[key] == nil {
-		c.open[key] = &connection{pool: newPool(u, key, config, c.Standard), key: key}
+		c.open[key] = &connection{pool: newPool(u, key, config, c), key: key}
 	}
 	c.open[key].users++
 	return c.open[key]

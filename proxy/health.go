@@ -22,6 +22,28 @@ const (
 	maxHealth = 64 << 10
 )
 
+// ServerState is how it stands with a server of an upstream.
+type ServerState struct {
+	// Upstream is the upstream's name, and Server the server's address.
+	Upstream, Server string
+	// Works is false for one that could not be reached, or did not answer in time, several
+	// times in a row, and for one that says itself that it is not well.
+	Works bool
+}
+
+// Servers says how it stands with the servers of all upstreams.
+func (p *Proxy) Servers() []ServerState {
+	var all []ServerState
+	for u, f := range p.upstreams {
+		for _, s := range f.connection.servers {
+			all = append(all, ServerState{u.Name, s.name, s.works()})
+		}
+	}
+	return all
+}
+
+func (s *server) works() bool { return !s.sick.Load() && s.failures.Load() < tolerated }
+
 // watchHealth asks the servers of all upstreams how they are until ctx ends.
 func (p *Proxy) watchHealth(ctx context.Context) {
 	var work sync.WaitGroup
@@ -65,6 +87,7 @@ func (p *pool) ask(ctx context.Context, upstream string, s *server, log *slog.Lo
 	case err == nil:
 		s.ill.Store(0)
 		s.rests.Store(0)
+		s.failures.Store(0)
 		if s.sick.Swap(false) {
 			log.Info("a server of an upstream works again", about...)
 		}

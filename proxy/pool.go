@@ -18,6 +18,7 @@ type pool struct {
 	ownHost bool
 	turn    atomic.Uint32 // where to begin, so that equals take turns
 	now     func() time.Time
+	failed  func(upstream, server, how string) // see Connections
 }
 
 // server is one of them, and what is known about it.
@@ -46,8 +47,11 @@ const (
 	rest      = 10 * time.Second
 )
 
-func newPool(u *Upstream, key connectionKey, config *tls.Config, standard bool) *pool {
-	p := &pool{health: u.Health, ownHost: u.OwnHost, now: time.Now}
+func newPool(u *Upstream, key connectionKey, config *tls.Config, c *Connections) *pool {
+	p := &pool{health: u.Health, ownHost: u.OwnHost, now: time.Now, failed: c.Failed}
+	if p.failed == nil {
+		p.failed = func(string, string, string) {}
+	}
 	for _, one := range u.URLs {
 		s := &server{url: &url.URL{Scheme: one.Scheme, Host: one.Host}, name: one.String(), transport: newTransport(one, key, config)}
 		switch one.Scheme {
@@ -57,7 +61,7 @@ func newPool(u *Upstream, key connectionKey, config *tls.Config, standard bool) 
 		case "unix":
 			s.url = &url.URL{Scheme: "http", Host: "localhost"}
 		}
-		if !standard && (one.Scheme == "http" || one.Scheme == "unix") {
+		if !c.Standard && (one.Scheme == "http" || one.Scheme == "unix") {
 			s.direct = newDirect(s.url, s.transport, key.timeout)
 		}
 		p.servers = append(p.servers, s)
@@ -121,8 +125,14 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 		switch {
 		case err == nil:
 			s.failures.Store(0)
-		case req.Context().Err() == nil && (isDial(err) || isTimeout(err)):
-			s.failed(p.now())
+		case req.Context().Err() == nil:
+			how := howFailed(err)
+			if how != FailedBroken {
+				s.failed(p.now())
+			}
+			if x != nil {
+				p.failed(x.upstream, s.name, how)
+			}
 		}
 		if err == nil && x != nil {
 			x.server = s // which leaves when the answer is over
@@ -171,6 +181,17 @@ func isIdempotent(method string) bool {
 		return true
 	}
 	return false
+}
+
+// howFailed tells how a server has failed.
+func howFailed(err error) string {
+	switch {
+	case isDial(err):
+		return FailedUnreachable
+	case isTimeout(err):
+		return FailedTimeout
+	}
+	return FailedBroken
 }
 
 // isDial reports whether there was no connection, so that nothing has been sent.

@@ -63,6 +63,14 @@ func (c *cache) get(key Key) *live {
 	return c.items[key]
 }
 
+// Live is how many sessions are answered from memory: those that were used here lately
+// and have not ended.
+func (s *Store) Live() int {
+	s.cache.mu.RLock()
+	defer s.cache.mu.RUnlock()
+	return len(s.cache.items)
+}
+
 // now returns the epoch to pass to put. It is taken before the backend is asked.
 func (c *cache) now() uint64 {
 	c.mu.RLock()

@@ -63,6 +63,42 @@ func TestMetricsCountWhatWasDecided(t *testing.T) {
 	}
 }
 
+// TestMetricsCountWhatIsBehindADecision: what a provider was asked, tokens, people who come
+// back from it, servers of upstreams.
+func TestMetricsCountWhatIsBehindADecision(t *testing.T) {
+	r := start(t, echo, adminKey, "  - {path: /away/, upstream: \"http://127.0.0.1:1\", allow: public}\n  - {path: /, upstream: app, allow: signed-in}")
+	r.signIn("ada")
+	for range 3 {
+		if status, body := r.ask("GET", r.public+"/"); status != 200 {
+			t.Fatalf("got %d %s", status, body)
+		}
+	}
+	r.token = ""
+	for path, want := range map[string]int{"/away/": 502, "/.auth/callback/idp?state=unknown&code=1": 400} {
+		if status, _ := r.ask("GET", r.public+path); status != want {
+			t.Errorf("%s: got %d, want %d", path, status, want)
+		}
+	}
+	_, metrics := r.ask("GET", r.admin+"/metrics")
+	for _, want := range []string{
+		`claimproxy_provider_requests_total{endpoint="discovery",provider="idp",result="ok"} 1`,
+		`claimproxy_provider_requests_total{endpoint="jwks",provider="idp",result="ok"} 1`,
+		`claimproxy_provider_request_duration_seconds_count{endpoint="jwks",provider="idp"} 1`,
+		`claimproxy_provider_key_fetches_total{provider="idp",result="ok"} 1`,
+		`claimproxy_token_lookups_total{kind="jwt",provider="idp",result="good"} 1`,
+		`claimproxy_token_cache_hits_total{kind="jwt",provider="idp",result="good"} 2`,
+		`claimproxy_logins_total{provider="idp",result="session-expired"} 1`,
+		`claimproxy_sessions_in_memory 0`,
+		`claimproxy_upstream_errors_total{result="unreachable",server="http://127.0.0.1:1",upstream="127.0.0.1:1"} 1`,
+		`claimproxy_upstream_up{server="http://127.0.0.1:1",upstream="127.0.0.1:1"} 1`,
+		`",upstream="app"} 1`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("got\n%s\nwant %s", metrics, want)
+		}
+	}
+}
+
 // TestNothingThatIsSentBecomesALabel: other hosts, paths and methods, all refused.
 func TestNothingThatIsSentBecomesALabel(t *testing.T) {
 	r := start(t, echo, adminKey, "  - {path: /, methods: GET, upstream: app, allow: public}")

@@ -30,6 +30,8 @@ type service struct {
 	proxy     *proxy.Proxy
 	desk      *desk
 	providers []*provider.Provider
+	// live is how many sessions are answered from memory; nil: that says nothing.
+	live func() int
 	// adopt is called when the service takes over from the one before it: what the two
 	// share then goes by this one's configuration.
 	adopt   func()
@@ -66,14 +68,15 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		return nil, err
 	}
 	providers := s.providers
-	store, err := s.openSessions(c, in, sealer, login.NewRenewer(providers, nil, log), known)
+	store, err := s.openSessions(c, in, sealer, login.NewRenewer(providers, nil, log, in.watch.ofPeople()), known)
 	if err != nil {
 		return nil, err
 	}
+	s.live = store.live
 	sessions := sessionsOf(store, providers)
 	answers := answer.New(answer.Options{Endpoints: cfg.Endpoints, Site: cfg.PublicURL.Host, Log: log})
 	resources := origins(cfg)
-	tokens, err := s.newTokens(cfg, providers, known, c.claims(), resources, log)
+	tokens, err := s.newTokens(cfg, providers, known, c.claims(), resources, &in.watch)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Providers: providers, Sessions: sessions, Handover: store.handover, Origin: signInOrigins(cfg, resources),
 		Parking: store.parking, Remote: store.remote, Tokens: forget, Sealer: sealer, Cookies: store.cookies, Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
-		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Log: log,
+		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Observer: in.watch.ofPeople(), Log: log,
 	})
 	table, err := c.table(upstreamTLS)
 	if err != nil {
@@ -255,7 +258,7 @@ func background(work func(context.Context)) (stop func()) {
 // newTokens makes what checks the tokens of native programs. One that another
 // configuration uses is shared, with the tokens it knows, where the same providers are
 // asked for the same claims.
-func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, known fingerprint, needs []string, resource func(string) string, log *slog.Logger) (*bearer.Verifier, error) {
+func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, known fingerprint, needs []string, resource func(string) string, w *watch) (*bearer.Verifier, error) {
 	type tokens struct {
 		*bearer.Verifier
 		resource atomic.Pointer[func(host string) string]
@@ -264,7 +267,7 @@ func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, 
 		t := new(tokens)
 		t.resource.Store(&resource)
 		t.Verifier = bearer.New(bearer.Config{
-			Providers: providers, ProviderHeader: cfg.Native.ProviderHeader, Needs: needs, Log: log,
+			Providers: providers, ProviderHeader: cfg.Native.ProviderHeader, Needs: needs, Observer: w.ofTokens(), Log: w.log,
 			Resource: func(host string) string { return (*t.resource.Load())(host) },
 		})
 		return t, t.Close, nil
@@ -290,7 +293,7 @@ func (s *service) newProviders(cfg *config.Config, before *service, w *watch) (f
 		plain.Roots = nil
 		key := fingerprintOf("provider", plain, ca)
 		keys = append(keys, key)
-		conf.Log, conf.Around = w.log, w.throughProvider(conf.ID)
+		conf.Log, conf.Around, conf.Observer = w.log, w.throughProvider(conf.ID), w.ofProvider(conf.ID)
 		p, release, err := take(s.shelf, key, func() (*provider.Provider, func(), error) {
 			p := provider.New(conf)
 			if before != nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 // generation is a configuration at work. Another one may take over from it while
@@ -99,6 +100,36 @@ func (c *current) become(g *generation) {
 		delete(c.all, old)
 	}()
 	old.retire()
+}
+
+// look calls do with the service that answers requests, which does not end meanwhile. It
+// does nothing as long as there is none.
+func (c *current) look(do func(*service)) {
+	g := c.now.Load()
+	if g == nil {
+		return
+	}
+	for !g.enter() {
+		g = c.now.Load()
+	}
+	defer g.leave()
+	do(g.service)
+}
+
+// servers says how it stands with the servers of upstreams.
+func (c *current) servers() (all []proxy.ServerState) {
+	c.look(func(s *service) { all = s.proxy.Servers() })
+	return all
+}
+
+// live is how many sessions are answered from memory, and whether that is known.
+func (c *current) live() (n int, ok bool) {
+	c.look(func(s *service) {
+		if s.live != nil {
+			n, ok = s.live(), true
+		}
+	})
+	return n, ok
 }
 
 // close ends all generations. No request is under way that should be answered.

@@ -41,7 +41,8 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 		}
 	}
 	if c.Admin != nil {
-		p.watch.newMetrics()
+		p.watch.newMetrics(&p.current)
+		p.connections.Failed = p.watch.metrics.UpstreamFailed
 		if p.admin, err = listenAdmin(c.Admin, p.watch.metrics.Handler(p.watch.log), p.watch.log); err != nil {
 			return err
 		}

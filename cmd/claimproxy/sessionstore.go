@@ -25,6 +25,8 @@ type sessionStore struct {
 	handover login.Handover
 	// replicas shares what happens to people with other processes; nil where there are none.
 	replicas announcer
+	// live is how many are answered from memory.
+	live func() int
 	// changes tells when sessions change.
 	changes proxy.Changes
 	// refresh keeps sessions going that must be set again.
@@ -45,7 +47,7 @@ func (s *service) openSessions(c *compiled, in *process, sealer *session.Sealer,
 	if err != nil {
 		return nil, err
 	}
-	all := &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store, handover: store}
+	all := &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store, handover: store, live: store.Live}
 	if c.config.Session.Store == config.StoreRedis {
 		all.replicas = store
 	}

@@ -13,6 +13,9 @@ import (
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
 	"github.com/claimproxy/claimproxy/proxy/metrics"
+	"github.com/claimproxy/claimproxy/session/bearer"
+	"github.com/claimproxy/claimproxy/session/login"
+	"github.com/claimproxy/claimproxy/session/provider"
 )
 
 // auditPatience is how long the end of the program waits for a file, or for a reader
@@ -63,14 +66,37 @@ func (w *watch) mayAllow(c *config.Config) func() error {
 	return w.audit.Failing
 }
 
-// newMetrics makes the metrics of the process.
-func (w *watch) newMetrics() {
+// newMetrics makes the metrics of the process, those of what is at work now among them.
+func (w *watch) newMetrics(now *current) {
 	b := thisBuild()
-	c := metrics.Config{Version: b.version, Revision: b.revision, GoVersion: b.goVersion}
+	c := metrics.Config{Version: b.version, Revision: b.revision, GoVersion: b.goVersion, Servers: now.servers, Sessions: now.live}
 	if w.audit != nil {
 		c.AuditLost = w.audit.Lost
 	}
 	w.metrics = metrics.New(c)
+}
+
+// ofProvider, ofTokens and ofPeople are who counts what is done to find out who is calling,
+// nil for nobody.
+func (w *watch) ofProvider(id string) provider.Observer {
+	if w.metrics == nil {
+		return nil
+	}
+	return w.metrics.Provider(id)
+}
+
+func (w *watch) ofTokens() bearer.Observer {
+	if w.metrics == nil {
+		return nil
+	}
+	return w.metrics
+}
+
+func (w *watch) ofPeople() login.Observer {
+	if w.metrics == nil {
+		return nil
+	}
+	return w.metrics
 }
 
 // observer tells everybody about the requests of one configuration.

@@ -21,6 +21,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/claimproxy/claimproxy/proxy"
 )
 
 // Config is what Metrics are made of.
@@ -30,16 +32,24 @@ type Config struct {
 	// AuditLost is how many lines of the audit log were lost; nil stands for an audit
 	// log that is not written.
 	AuditLost func() uint64
+	// Servers says how it stands with the servers of upstreams; nil knows of none.
+	Servers func() []proxy.ServerState
+	// Sessions is how many sessions are answered from memory, and whether that is known;
+	// nil knows of none.
+	Sessions func() (n int, ok bool)
 }
 
 // Metrics is all that is counted in a process.
 type Metrics struct {
-	registry  *prometheus.Registry
+	registry *prometheus.Registry
+	identities
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	shadows   *prometheus.CounterVec
 	leftOut   prometheus.Counter
 	reloads   *prometheus.CounterVec
+	// upstreamErrors are by server, those that another server made up for among them.
+	upstreamErrors *prometheus.CounterVec
 	// loaded is whether the last configuration came to work, and loadedAt since when the
 	// one at work is.
 	loaded, loadedAt prometheus.Gauge
@@ -52,7 +62,8 @@ var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 
 // New makes Metrics in which nothing has been counted yet.
 func New(c Config) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry:   prometheus.NewRegistry(),
+		identities: newIdentities(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "claimproxy_requests_total",
 			Help: "Requests, by how they came out. The route is empty where none matched; route, decision and reason are empty for claimproxy's own pages; the policy is empty where a condition without a name decided, or none.",
@@ -75,6 +86,10 @@ func New(c Config) *Metrics {
 		Name: "claimproxy_config_reloads_total",
 		Help: "Configurations that were loaded, the first one among them, by whether they came to work.",
 	}, []string{"result"})
+	m.upstreamErrors = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "claimproxy_upstream_errors_total",
+		Help: "Requests that a server of an upstream gave no answer to, those that another one answered then among them: unreachable, timeout or broken.",
+	}, []string{"upstream", "server", "result"})
 	m.loaded = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "claimproxy_config_last_reload_successful",
 		Help: "1 if the configuration that was loaded last is at work; 0 if it has a fault and an older one is.",
@@ -100,7 +115,8 @@ func New(c Config) *Metrics {
 		}
 		return float64(c.AuditLost())
 	})
-	m.registry.MustRegister(m.requests, m.durations, m.shadows, m.leftOut, m.reloads, m.loaded, m.loadedAt, auditLost, build,
+	m.registry.MustRegister(m.identities.all()...)
+	m.registry.MustRegister(newNow(&c), m.upstreamErrors, m.requests, m.durations, m.shadows, m.leftOut, m.reloads, m.loaded, m.loadedAt, auditLost, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

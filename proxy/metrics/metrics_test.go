@@ -23,6 +23,9 @@ var ours = []string{
 	"claimproxy_requests_total", "claimproxy_request_duration_seconds", "claimproxy_shadow_differences_total",
 	"claimproxy_header_values_left_out_total", "claimproxy_audit_lost_total", "claimproxy_build_info",
 	"claimproxy_config_reloads_total", "claimproxy_config_last_reload_successful", "claimproxy_config_last_reload_success_timestamp_seconds",
+	"claimproxy_provider_requests_total", "claimproxy_provider_request_duration_seconds", "claimproxy_provider_key_fetches_total",
+	"claimproxy_token_lookups_total", "claimproxy_token_cache_hits_total", "claimproxy_logins_total", "claimproxy_session_renewals_total",
+	"claimproxy_upstream_errors_total", "claimproxy_upstream_up", "claimproxy_sessions_in_memory",
 }
 
 var names = Names{Routes: []string{"a.example/", "a.example/api/", "a.example/"}, Policies: []string{"developers", "admins"}}
@@ -156,10 +159,13 @@ func TestAConfigurationThatFailsLeavesTheTimeOfTheOneAtWork(t *testing.T) {
 
 // TestTheExpositionIsWellMade, as Prometheus' own linter sees it.
 func TestTheExpositionIsWellMade(t *testing.T) {
-	m := New(Config{})
+	m := New(Config{Servers: func() []proxy.ServerState {
+		return []proxy.ServerState{{Upstream: "app", Server: "http://app.example"}}
+	}, Sessions: func() (int, bool) { return 3, true }})
 	o := m.Observer(names)
 	o.Observe(allowed())
 	o.Observe(with(func(e *proxy.Event) { e.Shadow, e.ShadowDiffers = "deny", true }))
+	everythingElse(m)
 	m.Reloaded(true, time.Unix(1_800_000_000, 0))
 	problems, err := testutil.GatherAndLint(m.registry, ours...)
 	if err != nil {

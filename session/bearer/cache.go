@@ -72,6 +72,8 @@ type entry struct {
 	expires time.Time
 	// until is when the entry must be asked for again; set by put.
 	until time.Time
+	// found counts that the entry was found.
+	found func()
 }
 
 // weight estimates the bytes that an entry takes, the index included that policies make of

@@ -30,9 +30,11 @@ func (v *Verifier) contradict(ctx context.Context, id *session.Identity, shown s
 	token := fields[0]
 	key := keyOf(asIDToken, p.ID, token)
 	e, ok := v.cache.get(key)
-	if !ok {
+	if ok {
+		e.found()
+	} else {
 		var err error
-		e, err = v.lookUpOnce(ctx, p, key, func(ctx context.Context) (*entry, error) { return v.checkIDToken(ctx, p, token) })
+		e, err = v.lookUpOnce(ctx, p, KindIDToken, key, func(ctx context.Context) (*entry, error) { return v.checkIDToken(ctx, p, token) })
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,11 @@ func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, k
 	if err != nil {
 		return nil, err
 	}
-	return v.lookUpOnce(ctx, p, key, func(ctx context.Context) (*entry, error) {
+	kind := KindOpaque
+	if jwt != nil {
+		kind = KindJWT
+	}
+	return v.lookUpOnce(ctx, p, kind, key, func(ctx context.Context) (*entry, error) {
 		if jwt != nil {
 			return v.checkJWT(ctx, p, jwt, token)
 		}
@@ -44,7 +48,7 @@ func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, k
 
 // lookUpOnce finds out about a token by asking. However many requests bring the same new
 // token at once, the provider is asked once; a waiter whose request ends leaves.
-func (v *Verifier) lookUpOnce(ctx context.Context, p *provider.Provider, key key, ask func(context.Context) (*entry, error)) (*entry, error) {
+func (v *Verifier) lookUpOnce(ctx context.Context, p *provider.Provider, kind string, key key, ask func(context.Context) (*entry, error)) (*entry, error) {
 	// Who comes after Forget does not wait for a lookup that began before it.
 	epoch := v.cache.epoch.Load()
 	flight := string(binary.BigEndian.AppendUint64(key[:], epoch))
@@ -59,12 +63,15 @@ func (v *Verifier) lookUpOnce(ctx context.Context, p *provider.Provider, key key
 		// seconds must not live those longer than cache_max.
 		asked := v.Now()
 		e, err := v.lookUp(ctx, p, ask)
+		result := resultOf(e, err)
+		v.Observer.LookedUp(p.ID, kind, result)
 		if err != nil {
 			return nil, err
 		}
 		if e.identity != nil {
 			e.identity.Proof = session.Key(key)
 		}
+		e.found = v.counts[sort{p.ID, kind, result}]
 		v.cache.put(key, e, epoch, asked, p.Bearer.CacheMax)
 		return e, nil
 	})

@@ -29,6 +29,8 @@ type Config struct {
 	// it, or for a path below it that the request is in, are accepted. Nil
 	// publishes nothing.
 	Resource func(host string) string
+	// Observer is told about tokens; nil: nobody is.
+	Observer Observer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives what lookups met; nil discards it.
@@ -47,6 +49,7 @@ type Verifier struct {
 	shapes   shapes
 	watchers session.Watchers
 	slots    map[string]chan struct{} // by provider, see maxLookups
+	counts   map[sort]func()
 }
 
 // New makes a verifier. Nobody is called.
@@ -57,11 +60,14 @@ func New(c Config) *Verifier {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
+	}
 	c.ProviderHeader = http.CanonicalHeaderKey(c.ProviderHeader)
 	if c.Resource == nil {
 		c.Resource = func(string) string { return "" }
 	}
-	v := &Verifier{Config: c, wanted: fromUserInfo(c.Needs), cache: newCache(c.Now), slots: make(map[string]chan struct{})}
+	v := &Verifier{Config: c, wanted: fromUserInfo(c.Needs), cache: newCache(c.Now), slots: make(map[string]chan struct{}), counts: counts(&c)}
 	for _, p := range c.Providers {
 		v.slots[p.ID] = make(chan struct{}, maxLookups)
 	}
@@ -109,10 +115,10 @@ func (v *Verifier) Verify(ctx context.Context, shown session.Presented) (*sessio
 	}
 	key := keyOf(asAccessToken, id, shown.Token)
 	e, ok := v.cache.get(key)
-	if !ok {
-		if e, err = v.lookUpToken(ctx, chosen, key, shown.Token); err != nil {
-			return nil, err
-		}
+	if ok {
+		e.found()
+	} else if e, err = v.lookUpToken(ctx, chosen, key, shown.Token); err != nil {
+		return nil, err
 	}
 	identity, err := v.admit(e, shown)
 	if err == nil {

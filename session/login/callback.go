@@ -46,6 +46,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, p *provider.P
 			return
 		}
 	}
+	h.Observer.SignedIn(p.ID, ResultOK)
 	h.goOn(w, r, place)
 }
 

@@ -90,6 +90,7 @@ func providerError(p *provider.Provider, code string) error {
 // failed ends a callback on a page that says what to do. to is where the attempt was
 // to lead; it is zero when there is no attempt.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, p *provider.Provider, to way, err error) {
+	h.Observer.SignedIn(p.ID, resultOf(err))
 	var f *failure
 	if !errors.As(err, &f) {
 		h.unavailable(w, r, err, h.again(p, to), "provider", p.ID)

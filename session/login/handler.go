@@ -61,6 +61,8 @@ type Config struct {
 	// send such a cookie along a redirect that another site began, so signing in
 	// ends on a page that goes on by itself instead of in a redirect.
 	StrictCookie bool
+	// Observer is told of people who sign in; nil: nobody is.
+	Observer Observer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives what went wrong with attempts; nil discards it.
@@ -94,6 +96,9 @@ func New(c Config) *Handler {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	c.Providers = slices.DeleteFunc(slices.Clone(c.Providers), func(p *provider.Provider) bool { return p.Client.ID == "" })
 	return &Handler{

@@ -20,18 +20,22 @@ type Renewer struct {
 	providers []*provider.Provider
 	now       func() time.Time
 	log       *slog.Logger
+	observer  Observer
 }
 
 // NewRenewer makes a Renewer. now is the clock, nil means time.Now; log receives what
-// was refused, nil discards it.
-func NewRenewer(providers []*provider.Provider, now func() time.Time, log *slog.Logger) *Renewer {
+// was refused, nil discards it; observer is told of renewals, nil for nobody.
+func NewRenewer(providers []*provider.Provider, now func() time.Time, log *slog.Logger, observer Observer) *Renewer {
 	if now == nil {
 		now = time.Now
 	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Renewer{providers, now, log}
+	if observer == nil {
+		observer = unobserved{}
+	}
+	return &Renewer{providers, now, log, observer}
 }
 
 // almostOver is how long before its end an access token is not used any more.
@@ -45,7 +49,12 @@ func (n *Renewer) Renew(ctx context.Context, rec *session.Record) (*session.Reco
 	if i < 0 {
 		return nil, ended(errors.New("its provider is not configured any more"))
 	}
-	p := n.providers[i]
+	fresh, err := n.renew(ctx, n.providers[i], rec)
+	n.observer.Renewed(n.providers[i].ID, resultOf(err))
+	return fresh, err
+}
+
+func (n *Renewer) renew(ctx context.Context, p *provider.Provider, rec *session.Record) (*session.Record, error) {
 	if alive := rec.AccessExpiry.IsZero() || n.now().Before(rec.AccessExpiry.Add(-almostOver)); alive && rec.AccessToken != "" {
 		info, err := n.userInfo(ctx, p, rec, rec.AccessToken)
 		switch {

@@ -33,6 +33,7 @@ type kept struct {
 	renewer *login.Renewer
 	clock   *storetest.Clock
 	cookie  string
+	told    renewals
 }
 
 // signedIn signs ada in.
@@ -61,7 +62,7 @@ func signedIn(t *testing.T, change ...func(*devprovider.Options)) *kept {
 	if k.sealer, err = session.NewSealer([][]byte{[]byte(strings.Repeat("state secret ", 4))}); err != nil {
 		t.Fatal(err)
 	}
-	k.renewer = login.NewRenewer([]*provider.Provider{p}, k.clock.Now, slog.New(slog.DiscardHandler))
+	k.renewer = login.NewRenewer([]*provider.Provider{p}, k.clock.Now, slog.New(slog.DiscardHandler), &k.told)
 	k.store = k.replica(t)
 
 	tokens := k.Issue("ada", "web", "openid profile email")

@@ -22,7 +22,7 @@ func statelessSite(t *testing.T) *site {
 	log := slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	store, err := stateless.New(stateless.Options{
 		Sealer: s.Sealer, CookieName: "claimproxy", Idle: 8 * time.Hour, Lifetime: 24 * time.Hour, Now: s.clock.Now, Log: log,
-		Renewer: NewRenewer(s.Providers, s.clock.Now, log), Recheck: 10 * time.Minute, Grace: time.Hour,
+		Renewer: NewRenewer(s.Providers, s.clock.Now, log, nil), Recheck: 10 * time.Minute, Grace: time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)

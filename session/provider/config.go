@@ -47,6 +47,8 @@ type Config struct {
 	// Transport replaces the network in tests; nil means a transport of the
 	// provider's own.
 	Transport http.RoundTripper
+	// Observer is told of calls and of keys that were fetched; nil: nobody is.
+	Observer Observer
 	// Around is put around the transport; nil puts nothing there.
 	Around func(http.RoundTripper) http.RoundTripper
 }

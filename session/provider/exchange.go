@@ -117,7 +117,7 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken string) (*Tokens, e
 
 // withClient has x/oauth2 use the provider's own HTTP client.
 func (p *Provider) withClient(ctx context.Context) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, p.http)
+	return context.WithValue(asking(ctx, EndpointToken), oauth2.HTTPClient, p.http)
 }
 
 // tokens reads a reply of the token endpoint.

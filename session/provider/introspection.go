@@ -47,7 +47,7 @@ func (p *Provider) Introspect(ctx context.Context, client Client, token string) 
 	if len(methods) == 0 {
 		methods = md.TokenAuth
 	}
-	req, err := p.formRequest(ctx, md.IntrospectionEndpoint, form, client, methods)
+	req, err := p.formRequest(asking(ctx, EndpointIntrospection), md.IntrospectionEndpoint, form, client, methods)
 	if err != nil {
 		return nil, p.unavailable("introspection", 0, err)
 	}

@@ -169,6 +169,9 @@ func (s *keySet) fetch(ctx context.Context) error {
 	s.mu.Unlock()
 
 	fresh, err := s.load(ctx, md.JWKSURI, now)
+	if o := s.p.Observer; o != nil {
+		o.KeysFetched(err == nil)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err
@@ -181,7 +184,7 @@ func (s *keySet) fetch(ctx context.Context) error {
 }
 
 func (s *keySet) load(ctx context.Context, uri string, now time.Time) (*keys, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	req, err := http.NewRequestWithContext(asking(ctx, EndpointKeys), http.MethodGet, uri, nil)
 	if err != nil {
 		return nil, err
 	}

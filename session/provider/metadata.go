@@ -125,7 +125,7 @@ func (p *Provider) discover(ctx context.Context) error {
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.discoveryURL(), nil)
+	req, err := http.NewRequestWithContext(asking(ctx, EndpointDiscovery), http.MethodGet, p.discoveryURL(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("issuer %q: %w", p.Issuer, err)
 	}

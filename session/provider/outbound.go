@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,12 +27,13 @@ var errReplyTooLarge = fmt.Errorf("reply is larger than %d bytes", maxReply)
 
 // newHTTPClient makes the client for all calls to one provider. It follows no
 // redirect: a token or secret goes to the configured endpoint and nowhere else.
-func newHTTPClient(roots *x509.CertPool, transport http.RoundTripper, around func(http.RoundTripper) http.RoundTripper) *http.Client {
+func newHTTPClient(c *Config) *http.Client {
+	transport := c.Transport
 	if transport == nil {
 		transport = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			TLSClientConfig:       &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:   5 * time.Second,
 			ResponseHeaderTimeout: callTimeout,
 			MaxIdleConns:          64,
@@ -46,11 +46,15 @@ func newHTTPClient(roots *x509.CertPool, transport http.RoundTripper, around fun
 			MaxResponseHeaderBytes: 64 << 10,
 		}
 	}
-	if around != nil {
-		transport = around(transport)
+	if c.Around != nil {
+		transport = c.Around(transport)
+	}
+	transport = boundedReplies{transport}
+	if c.Observer != nil {
+		transport = observed{transport, c.Observer, c.Now}
 	}
 	return &http.Client{
-		Transport:     boundedReplies{transport},
+		Transport:     transport,
 		Timeout:       callTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -33,7 +33,7 @@ var ErrNoDate = errors.New("the provider's answers have no Date")
 // which has seconds alone (RFC 9110 section 6.6.1). Less than the time that the answer
 // took, and a second, is not told from none and comes as zero.
 func (p *Provider) ClockSkew(ctx context.Context) (time.Duration, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.discoveryURL(), nil)
+	req, err := http.NewRequestWithContext(asking(ctx, EndpointDiscovery), http.MethodGet, p.discoveryURL(), nil)
 	if err != nil {
 		return 0, err
 	}
@@ -67,7 +67,7 @@ func (p *Provider) TryClient(ctx context.Context, client Client) error {
 		"grant_type": {"authorization_code"}, "code": {"nobody-" + rand.Text()},
 		"redirect_uri": {p.RedirectURI}, "code_verifier": {oauth2.GenerateVerifier()},
 	}
-	req, err := p.formRequest(ctx, md.TokenEndpoint, form, client, md.TokenAuth)
+	req, err := p.formRequest(asking(ctx, EndpointToken), md.TokenEndpoint, form, client, md.TokenAuth)
 	if err != nil {
 		return p.unavailable("token endpoint", 0, err)
 	}
@@ -105,7 +105,7 @@ func (p *Provider) TryRedirect(ctx context.Context) (Redirect, error) {
 	if err != nil {
 		return RedirectUnclear, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+	req, err := http.NewRequestWithContext(asking(ctx, EndpointAuthorization), http.MethodGet, where, nil)
 	if err != nil {
 		return RedirectUnclear, p.unavailable("authorization endpoint", 0, err)
 	}

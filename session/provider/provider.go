@@ -40,7 +40,7 @@ func New(c Config) *Provider {
 		c.Bearer.Opaque = OpaqueAuto
 	}
 	c.Log = c.Log.With("provider", c.ID)
-	p := &Provider{Config: c, http: newHTTPClient(c.Roots, c.Transport, c.Around)}
+	p := &Provider{Config: c, http: newHTTPClient(&c)}
 	p.life, p.end = context.WithCancel(context.Background())
 	p.keys.p = p
 	if c.Keys != nil {

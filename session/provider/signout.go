@@ -33,7 +33,7 @@ func (p *Provider) Revoke(ctx context.Context, token, kind string) error {
 		methods = md.TokenAuth
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {kind}}
-	req, err := p.formRequest(ctx, md.RevocationEndpoint, form, p.Client, methods)
+	req, err := p.formRequest(asking(ctx, EndpointRevocation), md.RevocationEndpoint, form, p.Client, methods)
 	if err != nil {
 		return p.unavailable("revocation", 0, err)
 	}

@@ -71,7 +71,7 @@ func (p *Provider) TokenInfo(ctx context.Context, token string) (*TokenInfo, err
 	if md.TokenInfoEndpoint == "" {
 		return nil, p.unavailable("token information", 0, errors.New("the provider has no token_info_endpoint"))
 	}
-	req, err := p.tokenInfoRequest(ctx, md.TokenInfoEndpoint, token)
+	req, err := p.tokenInfoRequest(asking(ctx, EndpointTokenInfo), md.TokenInfoEndpoint, token)
 	if err != nil {
 		return nil, p.unavailable("token information", 0, err)
 	}

@@ -37,7 +37,7 @@ func (p *Provider) UserInfo(ctx context.Context, accessToken string) (session.Cl
 	if md.UserInfoEndpoint == "" {
 		return nil, ErrNoClaims
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, md.UserInfoEndpoint, nil)
+	req, err := http.NewRequestWithContext(asking(ctx, EndpointUserInfo), http.MethodGet, md.UserInfoEndpoint, nil)
 	if err != nil {
 		return nil, p.unavailable("userinfo", 0, err)
 	}

@@ -1,0 +1,64 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/claimproxy/claimproxy/proxy"
+)
+
+// now tells how it stands with what the configuration that is at work uses, when somebody
+// asks.
+type now struct {
+	up, sessions *prometheus.Desc
+	c            *Config
+}
+
+func newNow(c *Config) *now {
+	return &now{
+		c: c,
+		up: prometheus.NewDesc("claimproxy_upstream_up",
+			"1 if a server of an upstream works, as far as is known; 0 if it could not be reached several times in a row, or is ill by its own account.",
+			[]string{"upstream", "server"}, nil),
+		sessions: prometheus.NewDesc("claimproxy_sessions_in_memory",
+			"Sessions that are answered from memory: those that were used here lately and have not ended. There is no such number where sessions are in cookies.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (n *now) Describe(to chan<- *prometheus.Desc) {
+	to <- n.up
+	to <- n.sessions
+}
+
+// Collect implements prometheus.Collector.
+func (n *now) Collect(to chan<- prometheus.Metric) {
+	if n.c.Sessions != nil {
+		if live, ok := n.c.Sessions(); ok {
+			to <- prometheus.MustNewConstMetric(n.sessions, prometheus.GaugeValue, float64(live))
+		}
+	}
+	if n.c.Servers == nil {
+		return
+	}
+	type name struct{ upstream, server string }
+	up := make(map[name]float64)
+	for _, s := range n.c.Servers() {
+		// Two routes may write the same upstream down, each for itself.
+		at := name{s.Upstream, s.Server}
+		if was, there := up[at]; s.Works && (!there || was == 1) {
+			up[at] = 1
+		} else {
+			up[at] = 0
+		}
+	}
+	for at, v := range up {
+		to <- prometheus.MustNewConstMetric(n.up, prometheus.GaugeValue, v, at.upstream, at.server)
+	}
+}
+
+var failures = wordsOf(proxy.FailedUnreachable, proxy.FailedTimeout, proxy.FailedBroken)
+
+// UpstreamFailed counts a request that a server of an upstream gave no answer to.
+func (m *Metrics) UpstreamFailed(upstream, server, how string) {
+	m.upstreamErrors.WithLabelValues(upstream, server, failures.of(how)).Inc()
+}

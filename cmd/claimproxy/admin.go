@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -117,52 +115,4 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "ok\n")
 	}
-}
-
-// readiness is which parts of the process can do their work. A part that was never
-// mentioned is none; without any, nothing is ready.
-type readiness struct {
-	mu    sync.Mutex
-	parts map[string]standing
-}
-
-// standing is how it stands with a part. Why is what keeps it from its work, in words
-// for whoever is on call.
-type standing struct {
-	Ready bool   `json:"ready"`
-	Why   string `json:"why,omitempty"`
-}
-
-// set tells how it stands with a part. An empty why is good news.
-func (s *readiness) set(name, why string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.parts == nil {
-		s.parts = make(map[string]standing)
-	}
-	s.parts[name] = standing{Ready: why == "", Why: why}
-}
-
-func (s *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	answer := struct {
-		Ready bool                `json:"ready"`
-		Parts map[string]standing `json:"parts"`
-	}{Parts: map[string]standing{}}
-	s.mu.Lock()
-	answer.Ready = len(s.parts) > 0
-	for name, p := range s.parts {
-		answer.Parts[name] = p
-		answer.Ready = answer.Ready && p.Ready
-	}
-	s.mu.Unlock()
-	body, err := json.Marshal(answer)
-	if err != nil { // cannot be: these are strings and booleans
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if !answer.Ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
-	_, _ = w.Write(append(body, '\n'))
 }

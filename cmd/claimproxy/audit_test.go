@@ -84,6 +84,7 @@ func TestAFullDiskKeepsPeopleOutWhereThatIsWanted(t *testing.T) {
 	r.ask("GET", r.public+"/open/") // the first finds out
 	eventually(t, "nobody is let in", func() bool { status, _ := r.ask("GET", r.public+"/open/"); return status == 503 })
 	r.wantStatus("/closed", 401)
+	r.wantReady(503, `"audit":{"ready":false,"why":"lines cannot be written, and nobody is let in without: write /dev/full: no space left on device"}`)
 	if status, _ := r.ask("GET", r.public+"/.auth/providers"); status != 200 {
 		t.Errorf("claimproxy's own pages: got %d", status)
 	}

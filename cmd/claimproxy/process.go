@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
@@ -67,6 +68,24 @@ func (p *process) close() {
 func (p *process) stand(why string) {
 	if p.admin != nil {
 		p.admin.ready.set("proxy", why)
+	}
+}
+
+// standByAudit has the admin listener tell how it stands with the audit log.
+func (p *process) standByAudit() {
+	if p.admin == nil || p.watch.audit == nil {
+		return
+	}
+	p.admin.ready.ask("audit", func() standing {
+		return p.watch.auditStanding(p.current.now.Load().config, time.Now())
+	})
+}
+
+// standByConfiguration tells the admin listener whether the files are what is at work,
+// empty for yes. Where they are not, what is at work is good all the same.
+func (p *process) standByConfiguration(why string) {
+	if p.admin != nil {
+		p.admin.ready.ask("configuration", func() standing { return standing{Ready: true, Why: why} })
 	}
 }
 

@@ -38,6 +38,8 @@ func (r *reloader) load(why string) {
 	if err := r.replace(); err != nil {
 		log.Error("the configuration was not loaded again; the one that is at work stays", "because", why, "error", err)
 		r.process.watch.reloaded(false, r.now())
+		r.process.standByConfiguration(fmt.Sprintf("the files as they were at %s were not accepted (%v), and what was loaded before is at work",
+			began.UTC().Format(time.RFC3339), err))
 		return
 	}
 	log.Info("the configuration was loaded again", "because", why, "took_ms", float64(r.now().Sub(began))/float64(time.Millisecond))
@@ -71,6 +73,7 @@ func (r *reloader) swap(g *generation) {
 		a.desk.Store(g.service.desk)
 	}
 	r.process.watch.reloaded(true, r.now())
+	r.process.standByConfiguration("")
 }
 
 // follow loads the files again when they change, and at each signal, until ctx ends.

@@ -56,6 +56,20 @@ func (r *running) wantMetric(line string) {
 	}
 }
 
+// wantReady asks /readyz, whose answer is to have parts like these in it.
+func (r *running) wantReady(want int, parts ...string) {
+	r.t.Helper()
+	status, body := r.ask("GET", r.admin+"/readyz")
+	if status != want {
+		r.t.Errorf("readyz: got %d, want %d: %s", status, want, body)
+	}
+	for _, part := range parts {
+		if !strings.Contains(body, part) {
+			r.t.Errorf("readyz: got %s, want %s in it", body, part)
+		}
+	}
+}
+
 // TestAnEditedFileIsAtWorkAtOnce: a right that is taken away is gone, with the token that
 // had it a moment ago, and nobody is asked about that again.
 func TestAnEditedFileIsAtWorkAtOnce(t *testing.T) {
@@ -99,10 +113,12 @@ func TestAFaultyFileChangesNothing(t *testing.T) {
 			r.wantStatus("/closed", 401)
 			r.wantStatus("/open/", 200)
 			r.wantMetric("claimproxy_config_last_reload_successful 0\n")
+			r.wantReady(200, `"configuration":{"ready":true,"why":"the files as they were at `)
 			r.wantMetric(lineOf(before, "claimproxy_config_last_reload_success_timestamp_seconds"))
 			r.edit(test.new, test.old)
 			r.told(1, loadedAgain)
 			r.wantMetric("claimproxy_config_last_reload_successful 1\n")
+			r.wantReady(200, `"configuration":{"ready":true},`)
 			r.stop()
 		})
 	}

@@ -155,6 +155,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	}
 	log.Info("serving", attrs...)
 	p.stand("")
+	p.standByAudit()
 	p.ready()
 	stopFollowing := func() {}
 	if r.file != "" {

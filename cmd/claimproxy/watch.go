@@ -66,6 +66,25 @@ func (w *watch) mayAllow(c *config.Config) func() error {
 	return w.audit.Failing
 }
 
+// auditPause is how long claimproxy is not ready after a line was lost that nobody is let
+// in without. Then requests are wanted again: it is their lines that show whether there is
+// room.
+const auditPause = 10 * time.Second
+
+// auditStanding is how it stands with the audit log under a configuration.
+func (w *watch) auditStanding(c *config.Config, now time.Time) standing {
+	f := w.audit.LastFailure()
+	switch {
+	case f == nil:
+		return standing{Ready: true}
+	case w.mayAllow(c) == nil:
+		return standing{Ready: true, Why: fmt.Sprintf("lines are lost, and requests go on without: %v", f.Err)}
+	case now.Sub(f.At) >= auditPause:
+		return standing{Ready: true, Why: fmt.Sprintf("the last line was lost, and the next request shows whether there is room again: %v", f.Err)}
+	}
+	return standing{Why: fmt.Sprintf("lines cannot be written, and nobody is let in without: %v", f.Err)}
+}
+
 // newMetrics makes the metrics of the process, those of what is at work now among them.
 func (w *watch) newMetrics(now *current) {
 	b := thisBuild()

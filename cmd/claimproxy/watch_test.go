@@ -127,6 +127,7 @@ func TestLostLinesAreCounted(t *testing.T) {
 		_, metrics := r.ask("GET", r.admin+"/metrics")
 		return strings.Contains(metrics, "\nclaimproxy_audit_lost_total 1\n")
 	})
+	r.wantReady(200, `"audit":{"ready":true,"why":"lines are lost, and requests go on without: `)
 	r.stop()
 	if log := r.stderr.String(); !strings.Contains(log, `"msg":"audit lines were lost","lost":1`) || !strings.Contains(log, "no space left on device") {
 		t.Errorf("the log does not say so:\n%s", log)

@@ -45,6 +45,8 @@ type Config struct {
 	// Queue is how many bytes of lines may wait to be written; a line more is lost.
 	// As many again may be on their way to the file. Zero means DefaultQueue.
 	Queue int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 	// Log is told about losses; nil discards that.
 	Log *slog.Logger
 }
@@ -53,6 +55,7 @@ type Config struct {
 type Log struct {
 	file  string // empty: it is not a file of ours
 	limit int
+	now   func() time.Time
 
 	mu sync.Mutex
 	// queue is the lines that wait, after one newline that is written only where a
@@ -72,7 +75,13 @@ type Log struct {
 	losses losses
 	// failing is why the last line that was put in or written was lost; nil when it was
 	// not.
-	failing atomic.Pointer[error]
+	failing atomic.Pointer[Failure]
+}
+
+// Failure is why a line was lost, and when.
+type Failure struct {
+	Err error
+	At  time.Time
 }
 
 // Open opens the file and starts the writer, which Close ends.
@@ -80,9 +89,12 @@ func Open(c Config) (*Log, error) {
 	if (c.File == "") == (c.Writer == nil) {
 		return nil, errors.New("audit: it needs a file or a writer, and not both")
 	}
-	l := &Log{file: c.File, limit: c.Queue, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l := &Log{file: c.File, limit: c.Queue, now: c.Now, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	if l.limit == 0 {
 		l.limit = DefaultQueue
+	}
+	if l.now == nil {
+		l.now = time.Now
 	}
 	l.losses.log = c.Log
 	if l.losses.log == nil {
@@ -124,11 +136,15 @@ func (l *Log) Observe(e proxy.Event) {
 // Failing is why lines are being lost, as far as the last one tells, and nil when none
 // is. It does not wait. Lines that are observed have it found out whether that goes on.
 func (l *Log) Failing() error {
-	if why := l.failing.Load(); why != nil {
-		return *why
+	if f := l.failing.Load(); f != nil {
+		return f.Err
 	}
 	return nil
 }
+
+// LastFailure is what Failing returns with the time of the last line that was lost; nil
+// when none is being lost.
+func (l *Log) LastFailure() *Failure { return l.failing.Load() }
 
 // Lost is how many lines were lost since Open.
 func (l *Log) Lost() uint64 { return l.lost.Load() }
@@ -175,7 +191,7 @@ func (l *Log) lose(lines int, why error) {
 	if why == nil {
 		why = errFull
 	}
-	l.failing.Store(&why)
+	l.failing.Store(&Failure{why, l.now()})
 }
 
 // errFull is why a line is lost that finds no room.

@@ -3,6 +3,7 @@ package session_test
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -17,8 +18,8 @@ import (
 // that is to be killed: it names the state directory.
 const childDir = "CLAIMPROXY_SESSION_TEST_CHILD"
 
-// signInAndOutForever signs people in and out, several at once, and writes a line
-// for each that was confirmed.
+// signInAndOutForever signs people in and out and renews their tokens, several at once,
+// and writes a line for each that was confirmed.
 func signInAndOutForever(dir string) {
 	fail := func(err error) {
 		fmt.Println("fail", err)
@@ -45,8 +46,21 @@ func signInAndOutForever(dir string) {
 				}
 				cookie := w.Result().Cookies()[0].Value
 				fmt.Println("in", cookie)
-				if n%3 == worker%3 {
-					// What was asked for and not confirmed may have happened.
+				// What was asked for and not confirmed may have happened.
+				switch n % 3 {
+				case worker % 3:
+					fmt.Println("renewing", cookie)
+					r := requestWith(cookie)
+					rec, err := s.Record(r)
+					if err != nil {
+						fail(err)
+					}
+					rec.RefreshToken = rotated
+					if err := s.Update(r, rec); err != nil {
+						fail(err)
+					}
+					fmt.Println("renewed", cookie)
+				case (worker + 1) % 3:
 					fmt.Println("leaving", cookie)
 					if err := s.End(httptest.NewRecorder(), requestWith(cookie)); err != nil {
 						fail(err)
@@ -59,12 +73,22 @@ func signInAndOutForever(dir string) {
 	select {}
 }
 
-// Nothing that was confirmed is lost when the process is killed in the middle of
-// logins: who was signed in is, and who had signed out is out.
+// rotated is the refresh token of sessions that were renewed. Where it is lost, the
+// provider has a token that nobody has, and the person is signed out.
+const rotated = "rotated refresh token"
+
+// Nothing that was confirmed is lost when the process is killed in the middle of logins
+// and refreshes: who was signed in is, with the last tokens, and who had signed out is
+// out. In CI that is done a hundred times.
 func TestFileSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
-	state := make(map[string]string)
-	for round := range 3 {
+	all := make(map[string]string)
+	rounds := 3
+	if os.Getenv("CI") != "" {
+		rounds = 100
+	}
+	for round := range rounds {
+		state := make(map[string]string)
 		child := exec.Command(os.Args[0], "-test.run=^$")
 		child.Env = append(os.Environ(), childDir+"="+dir)
 		out, err := child.StdoutPipe()
@@ -95,19 +119,31 @@ func TestFileSurvivesKill(t *testing.T) {
 
 		f := openFile(t, dir)
 		s := openStore(t, f, func(o *session.StoreOptions) { o.Idle, o.Lifetime = 1e12, 1e13 })
-		in, gone := 0, 0
+		maps.Copy(all, state)
+		if round == rounds-1 {
+			state = all // that of earlier rounds too
+		}
+		in, renewed, gone := 0, 0, 0
 		for cookie, word := range state {
 			switch word {
 			case "in":
 				wantPerson(t, s, cookie, "jane")
 				in++
+			case "renewing":
+				wantPerson(t, s, cookie, "jane")
+			case "renewed":
+				wantPerson(t, s, cookie, "jane")
+				if rec, err := s.Record(requestWith(cookie)); err != nil || rec.RefreshToken != rotated {
+					t.Errorf("round %d: a renewed session has lost its tokens: %v", round, err)
+				}
+				renewed++
 			case "out":
 				wantEnded(t, s, cookie)
 				gone++
 			}
 		}
-		if in < 20 || gone < 10 {
-			t.Errorf("round %d proves little: %d signed in, %d signed out", round, in, gone)
+		if in < 10 || renewed < 5 || gone < 5 {
+			t.Errorf("round %d proves little: %d signed in, %d renewed, %d signed out", round, in, renewed, gone)
 		}
 		if err := f.Close(); err != nil {
 			t.Fatal(err)

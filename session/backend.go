@@ -49,6 +49,9 @@ var (
 	ErrConflict = errors.New("session was changed by somebody else")
 	// ErrClosed says that the backend has been closed.
 	ErrClosed = errors.New("session store is closed")
+	// ErrNotKept says that sessions can be looked up and not be written: those that there
+	// are go on, and none begins. See Checker.
+	ErrNotKept = errors.New("sessions can be looked up, and none can be kept")
 )
 
 // A Backend keeps sealed sessions by key. It is safe for concurrent use. What a
@@ -115,4 +118,13 @@ type Fresher interface {
 	// watcher has heard otherwise. It is asked with every request, so it does not wait
 	// and does not allocate. Before it says so again, watchers hear AnySession.
 	Fresh() bool
+}
+
+// Checker is a Backend that can tell those who watch over it how it stands.
+type Checker interface {
+	// Check returns nil when sessions can be looked up and kept, an error that wraps
+	// ErrNotKept when they can be looked up alone, and else what is the matter, in words
+	// for whoever is on call. It may ask whom the backend keeps them with, no longer than
+	// ctx allows.
+	Check(ctx context.Context) error
 }

@@ -54,6 +54,7 @@ type File struct {
 	// epoch counts the changes. Who has read the file before one may not put into
 	// memory what it has found.
 	epoch uint64
+	state fileState
 
 	ops      chan *operation
 	quit     chan struct{} // closed by Close

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"errors"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -132,4 +133,31 @@ func TestFileSignOutThatIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEnded(t, openStore(t, openFile(t, dir)), jane)
+}
+
+// Those who watch over a store whose disk refuses hear of it, and of its end.
+func TestFileTellsHowItStands(t *testing.T) {
+	dir := t.TempDir()
+	f, disk := openOn(t, dir)
+	s := openStore(t, f)
+	signIn(t, s, "jane")
+	check := func(want error) {
+		t.Helper()
+		if err := f.Check(t.Context()); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("Check: got %v, want %v", err, want)
+		}
+	}
+	check(nil)
+	disk.become("/dev/full", syscall.O_RDWR)
+	if err := s.Start(httptest.NewRecorder(), requestWith(""), storetest.Person("late")); err == nil {
+		t.Fatal("a full disk takes a session")
+	}
+	check(session.ErrNotKept)
+	check(session.ErrNotKept)
+	disk.mend()
+	check(nil) // without anybody having to sign in
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(session.ErrClosed)
 }

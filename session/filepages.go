@@ -83,7 +83,7 @@ func (f *File) view(read func(*bbolt.Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the session store is damaged: %v", p)
+			err = f.damage(p)
 		}
 	}()
 	err = f.db.View(read)

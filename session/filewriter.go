@@ -24,6 +24,7 @@ type operation struct {
 	remove bool                                       // delete instead
 	ifOver time.Time                                  // but only what ends before; zero for always
 	swept  bool                                       // because of ifOver
+	probe  bool                                       // write for the sake of writing: see Check
 
 	entry Entry
 	err   error
@@ -123,6 +124,9 @@ func (f *File) commit(batch []*operation) {
 	if err != nil {
 		err = fmt.Errorf("writing the session store: %w", err)
 	}
+	if len(changes) > 0 {
+		f.state.note(err)
+	}
 	for _, op := range changes {
 		op.err = err
 		if err == nil {
@@ -140,6 +144,10 @@ func (f *File) decide(batch []*operation) []*operation {
 	pending := make(map[Key]*operation, len(batch))
 	changes := make([]*operation, 0, len(batch))
 	for _, op := range batch {
+		if op.probe {
+			changes = append(changes, op)
+			continue
+		}
 		old, there, err := f.current(op.key, pending)
 		if err != nil && (!op.remove || !op.ifOver.IsZero()) {
 			op.err = fmt.Errorf("reading the session store: %w", err)
@@ -198,12 +206,18 @@ func (op *operation) finished() bool {
 func (f *File) store(changes []*operation) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
+			err = f.damage(p)
 		}
 	}()
 	return f.db.Update(func(tx *bbolt.Tx) error {
 		heads, boxes, tags := tx.Bucket(bucketHeads), tx.Bucket(bucketBoxes), tx.Bucket(bucketTags)
 		for _, op := range changes {
+			if op.probe {
+				if err := tx.Bucket(bucketAbout).Put(keyFormat, []byte{fileFormat}); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := op.put(heads, boxes, tags); err != nil {
 				return err
 			}
@@ -239,6 +253,9 @@ func (op *operation) put(heads, boxes, tags *bbolt.Bucket) error {
 // show makes a change that is on the disk visible. A session that was deleted
 // meanwhile stays deleted: its removal waits behind this change.
 func (f *File) show(op *operation) {
+	if op.probe {
+		return
+	}
 	f.mu.Lock()
 	_, doomed := f.doomed[op.key]
 	switch {

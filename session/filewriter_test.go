@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,9 @@ func TestPanicOfTheFileIsAnError(t *testing.T) {
 	}
 	if err := f.Create(t.Context(), cacheKey(2), Entry{Box: []byte("x")}); err == nil {
 		t.Error("got no error")
+	}
+	if err := f.Check(t.Context()); err == nil || errors.Is(err, ErrNotKept) || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("Check: got %v, want that it is damaged", err)
 	}
 	if _, err := f.Load(t.Context(), cacheKey(1)); err != nil {
 		t.Errorf("what is in memory: %v", err)

@@ -32,7 +32,7 @@ func TestTheAdminListenerIsNeverThePublicOne(t *testing.T) {
 			}
 		}
 	}
-	if status, body := r.ask("GET", r.admin+"/readyz"); status != 200 || body != `{"ready":true,"parts":{"configuration":{"ready":true},"proxy":{"ready":true}}}`+"\n" {
+	if status, body := r.ask("GET", r.admin+"/readyz"); status != 200 || body != `{"ready":true,"parts":{"configuration":{"ready":true},"proxy":{"ready":true},"sessions":{"ready":true}}}`+"\n" {
 		t.Errorf("readyz: got %d %q", status, body)
 	}
 	if _, body := r.ask("GET", r.admin+"/healthz"); body != "ok\n" {

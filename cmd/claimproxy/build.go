@@ -32,6 +32,8 @@ type service struct {
 	providers []*provider.Provider
 	// live is how many sessions are answered from memory; nil: that says nothing.
 	live func() int
+	// checkSessions says how it stands with what keeps the sessions; nil where nothing does.
+	checkSessions func(context.Context) error
 	// adopt is called when the service takes over from the one before it: what the two
 	// share then goes by this one's configuration.
 	adopt   func()
@@ -141,6 +143,9 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer 
 		return nil, err
 	}
 	s.closers = append(s.closers, release)
+	if checker, ok := backend.(session.Checker); ok {
+		s.checkSessions = checker.Check
+	}
 	o := session.StoreOptions{
 		CookieName: cfg.Session.Cookie.Name, CookieDomain: cfg.Session.Cookie.Domain,
 		// Plain http is for loopback hosts alone: config has made sure.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -76,7 +77,7 @@ func (p *process) standByAudit() {
 	if p.admin == nil || p.watch.audit == nil {
 		return
 	}
-	p.admin.ready.ask("audit", func() standing {
+	p.admin.ready.ask("audit", func(context.Context) standing {
 		return p.watch.auditStanding(p.current.now.Load().config, time.Now())
 	})
 }
@@ -85,7 +86,7 @@ func (p *process) standByAudit() {
 // empty for yes. Where they are not, what is at work is good all the same.
 func (p *process) standByConfiguration(why string) {
 	if p.admin != nil {
-		p.admin.ready.ask("configuration", func() standing { return standing{Ready: true, Why: why} })
+		p.admin.ready.ask("configuration", func(context.Context) standing { return standing{Ready: true, Why: why} })
 	}
 }
 

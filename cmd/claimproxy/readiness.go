@@ -1,17 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"sync"
+	"time"
+
+	"github.com/claimproxy/claimproxy/session"
 )
 
 // readiness is which parts of the process can do their work. A part that was never
 // mentioned is none; without any, nothing is ready.
 type readiness struct {
 	mu    sync.Mutex
-	parts map[string]func() standing
+	parts map[string]func(context.Context) standing
 }
 
 // standing is how it stands with a part. Why is what keeps it from its work, or is to be
@@ -24,21 +29,46 @@ type standing struct {
 // set tells how it stands with a part. An empty why is good news.
 func (s *readiness) set(name, why string) {
 	now := standing{Ready: why == "", Why: why}
-	s.ask(name, func() standing { return now })
+	s.ask(name, func(context.Context) standing { return now })
 }
 
-// ask has a part asked how it is whenever somebody wants to know, by a function that
-// returns at once.
-func (s *readiness) ask(name string, how func() standing) {
+// ask has a part asked how it is whenever somebody wants to know. nil is for a part that
+// there is none of.
+func (s *readiness) ask(name string, how func(context.Context) standing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if how == nil {
+		delete(s.parts, name)
+		return
+	}
 	if s.parts == nil {
-		s.parts = make(map[string]func() standing)
+		s.parts = make(map[string]func(context.Context) standing)
 	}
 	s.parts[name] = how
 }
 
-func (s *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+// askTimeout bounds how long all parts together may think: whoever asks waits no longer
+// than a few seconds either.
+const askTimeout = 2 * time.Second
+
+// standingOf is how it stands with what keeps the sessions, nil where nothing does. Where
+// none can be kept, whoever is signed in is served all the same.
+func standingOf(check func(context.Context) error) func(context.Context) standing {
+	if check == nil {
+		return nil
+	}
+	return func(ctx context.Context) standing {
+		err := check(ctx)
+		if err == nil {
+			return standing{Ready: true}
+		}
+		return standing{Ready: errors.Is(err, session.ErrNotKept), Why: err.Error()}
+	}
+}
+
+func (s *readiness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
+	defer cancel()
 	answer := struct {
 		Ready bool                `json:"ready"`
 		Parts map[string]standing `json:"parts"`
@@ -48,7 +78,7 @@ func (s *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Unlock()
 	answer.Ready = len(parts) > 0
 	for name, how := range parts {
-		p := how()
+		p := how(ctx)
 		answer.Parts[name] = p
 		answer.Ready = answer.Ready && p.Ready
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
+	"github.com/claimproxy/claimproxy/session"
 )
 
 // TestAnAuditLogThatFailsIsGivenAnotherChance: whoever sends no requests to what is not
@@ -52,7 +56,7 @@ func TestAnAuditLogThatFailsIsGivenAnotherChance(t *testing.T) {
 func TestPartsAreAskedWhenSomebodyWantsToKnow(t *testing.T) {
 	var s readiness
 	asked := 0
-	s.ask("store", func() standing { asked++; return standing{Ready: asked != 2, Why: "number two"} })
+	s.ask("store", func(context.Context) standing { asked++; return standing{Ready: asked != 2, Why: "number two"} })
 	for want, status := range []int{200, 503, 200} {
 		if asked != want {
 			t.Errorf("asked %d times, want %d", asked, want)
@@ -62,5 +66,35 @@ func TestPartsAreAskedWhenSomebodyWantsToKnow(t *testing.T) {
 		if w.Code != status || !strings.Contains(w.Body.String(), "number two") {
 			t.Errorf("got %d %s, want %d", w.Code, w.Body, status)
 		}
+	}
+}
+
+// TestSessionsThatCannotBeKeptAreToldToThoseWhoWatch: a store that can be read serves
+// everybody who is signed in, so the proxy stays where requests come to.
+func TestSessionsThatCannotBeKeptAreToldToThoseWhoWatch(t *testing.T) {
+	var s readiness
+	s.set("proxy", "")
+	for _, step := range []struct {
+		says   error
+		status int
+		body   string
+	}{
+		{nil, 200, `{"ready":true,"parts":{"proxy":{"ready":true},"sessions":{"ready":true}}}`},
+		{fmt.Errorf("%w: no space left on device", session.ErrNotKept), 200,
+			`{"ready":true,"parts":{"proxy":{"ready":true},"sessions":{"ready":true,"why":"sessions can be looked up, and none can be kept: no space left on device"}}}`},
+		{errors.New("redis answers NOAUTH"), 503, `{"ready":false,"parts":{"proxy":{"ready":true},"sessions":{"ready":false,"why":"redis answers NOAUTH"}}}`},
+	} {
+		s.ask("sessions", standingOf(func(context.Context) error { return step.says }))
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+		if body := strings.TrimSpace(w.Body.String()); w.Code != step.status || body != step.body {
+			t.Errorf("got %d %s, want %d %s", w.Code, body, step.status, step.body)
+		}
+	}
+	s.ask("sessions", nil) // a configuration that keeps them in cookies
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+	if body := strings.TrimSpace(w.Body.String()); body != `{"ready":true,"parts":{"proxy":{"ready":true}}}` {
+		t.Errorf("got %s, want the proxy alone", body)
 	}
 }

@@ -71,6 +71,7 @@ func (r *reloader) swap(g *generation) {
 	r.process.current.become(g)
 	if a := r.process.admin; a != nil {
 		a.desk.Store(g.service.desk)
+		a.ready.ask("sessions", standingOf(g.service.checkSessions))
 	}
 	r.process.watch.reloaded(true, r.now())
 	r.process.standByConfiguration("")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -234,6 +235,28 @@ func (l *loader) validateRedisWhole(s *Session) {
 	if r.Username != "" && !r.Password.IsSet() {
 		l.bad(&r.Username, "a user name needs a password")
 	}
+	if far := r.plainHost(); far != "" && r.Password.IsSet() {
+		l.doubtful(&r.Password, "whoever listens on the way to %s reads this password, and changes what is kept there", far).
+			hint("as in url: rediss://..., with ca where its certificate is not one that everybody knows")
+	}
+}
+
+// plainHost is a host of a Redis that is spoken to without TLS and is not this machine, or
+// of a sentinel that leads to one; "" where there is none.
+func (r *Redis) plainHost() string {
+	servers, hosts := r.Servers(), r.Sentinels
+	for _, server := range servers {
+		if server.TLS {
+			return "" // then all of them
+		}
+		hosts = append(slices.Clip(hosts), server.Addr)
+	}
+	for _, addr := range hosts {
+		if host, _, err := net.SplitHostPort(addr); err == nil && !isLoopback(host) {
+			return host
+		}
+	}
+	return ""
 }
 
 func (l *loader) allFine(r *Redis) bool {

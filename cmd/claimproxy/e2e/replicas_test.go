@@ -281,7 +281,10 @@ func TestARedisThatStopsAndComesBack(t *testing.T) {
 	t.Parallel()
 	setup := setups[1]
 	p := setup.shared(t)
-	r := newReplicas(t, p, "")
+	admin := loopback(freePort(t))
+	r := newReplicas(t, p, "", "admin: {listen: "+admin+"}")
+	ready := func() *answer { return get(t, "http://"+admin+"/readyz") }
+	ready().wantStatus(t, http.StatusOK).wantText(t, `"sessions":{"ready":true}`)
 	alice := people()["alice"]
 	page := r.url + "/recorder/"
 	token := r.native("native-public", "").signIn(alice).Access
@@ -314,6 +317,7 @@ func TestARedisThatStopsAndComesBack(t *testing.T) {
 		r.browser().fetch(http.MethodGet, page).wantProblem(t, http.StatusUnauthorized, "no-credentials")
 	}
 	late.follow(callback).wantStatus(t, http.StatusServiceUnavailable)
+	ready().wantStatus(t, http.StatusServiceUnavailable).wantText(t, `"sessions":{"ready":false,"why":"`)
 
 	r.redis.start(t)
 	for i := range r.all {
@@ -328,5 +332,6 @@ func TestARedisThatStopsAndComesBack(t *testing.T) {
 			t.Error("the proxy was restarted")
 		}
 	}
+	ready().wantStatus(t, http.StatusOK)
 	r.browser().signIn(page, p, alice).wantStatus(t, http.StatusOK)
 }

@@ -37,6 +37,14 @@ type freshBackend struct {
 	session.Fresher
 }
 
+// Check implements session.Checker, without a span: nobody's request asks.
+func (b backend) Check(ctx context.Context) error {
+	if checker, ok := b.Backend.(session.Checker); ok {
+		return checker.Check(ctx)
+	}
+	return nil
+}
+
 // span calls do in a span.
 func (b backend) span(ctx context.Context, what string, do func(context.Context) error) error {
 	ctx, span := b.tracing.tracer.Start(ctx, "sessions "+what, trace.WithSpanKind(trace.SpanKindClient),

@@ -33,6 +33,8 @@ type watch struct {
 	audit   *audit.Log       // nil: decisions are not written down
 	metrics *metrics.Metrics // nil: nobody could read them
 	tracing *tracing.Tracing // nil: nobody wants traces
+	// refused recognises who is refused again and again.
+	refused refusals
 }
 
 // auditTo is the configuration of the audit log, nil for none. The option --audit,
@@ -120,7 +122,7 @@ func (w *watch) ofPeople() login.Observer {
 
 // observer tells everybody about the requests of one configuration.
 func (w *watch) observer(c *compiled) func(proxy.Event) {
-	observers := []func(proxy.Event){w.writeLog}
+	observers := []func(proxy.Event){w.writeLog, func(e proxy.Event) { w.refused.observe(w.log, e) }}
 	if w.audit != nil {
 		observers = append(observers, w.audit.Observe)
 	}

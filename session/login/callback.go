@@ -29,6 +29,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, p *provider.P
 		h.failed(w, r, p, a.way(), err)
 		return
 	}
+	h.signedInAgain(w, r, rec, a.demand)
 	rec.Address, rec.Browser = addressOf(r), browserName(r.UserAgent())
 	if err := h.Sessions.Start(w, r, rec); err != nil {
 		h.failed(w, r, p, a.way(), notKept(p, err))

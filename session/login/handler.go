@@ -78,6 +78,7 @@ type Handler struct {
 	crossOrigin  *http.CrossOriginProtection
 	// logoutChecks has room for the logout tokens that are checked at once.
 	logoutChecks chan struct{}
+	circles      circles
 }
 
 // The reason words that are not about credentials.

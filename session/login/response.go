@@ -31,6 +31,7 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, p *provider.Prov
 	}
 	a, err := h.recall(r, p.ID, params.state)
 	if err != nil {
+		h.cameBackUnknown(w, r, p.ID, params.state, err)
 		return response{}, attempt{}, refuse(session.ReasonSessionExpired, "This sign-in is not known here, was already used, or took too long. Please start again. If this happens each time, check that your browser accepts cookies of this site.", err)
 	}
 	h.forget(w, h.cookieOf(params.state))

@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -155,7 +156,8 @@ func newSite(t *testing.T, change ...func(*setup)) *site {
 	}
 	s.keep = &flaky{Memory: session.NewMemory()}
 	set.store.Backend, set.store.Sealer, set.store.CookieName, set.store.Secure = s.keep, sealer, "claimproxy", set.tls
-	set.store.Idle, set.store.Lifetime, set.store.Now, set.store.Log = time.Hour, 8*time.Hour, s.clock.Now, log
+	set.store.Idle, set.store.Lifetime = cmp.Or(set.store.Idle, time.Hour), 8*time.Hour
+	set.store.Now, set.store.Log = s.clock.Now, log
 	if s.store, err = session.NewStore(set.store); err != nil {
 		t.Fatal(err)
 	}

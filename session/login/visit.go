@@ -70,13 +70,14 @@ func (h *Handler) known(w http.ResponseWriter, r *http.Request, to way) bool {
 	}
 	// Who is nobody in these pages' eyes, as of a provider that is not configured any
 	// more, would be none on the other host either, and be sent back here, for ever.
-	_, err := h.Sessions.Identify(r)
+	id, err := h.Sessions.Identify(r)
 	var pass []byte
 	if err == nil {
 		pass, err = h.Handover.Pass(r)
 	}
 	switch {
 	case err == nil:
+		h.ledBackAgain(w, r, id, to.origin)
 		h.handOver(w, r, to, pass)
 		return true
 	case unknown(err):

@@ -75,7 +75,7 @@ After that "claimproxy token URL" prints a fresh access token whenever one is ne
 	flags.BoolVar(&o.Device, "device", false, "sign in with a browser on another device (RFC 8628)")
 	flags.BoolVar(&o.NoBrowser, "no-browser", false, "print the address to open, and open no browser")
 	flags.StringVar(&o.Resource, "resource", "", "the `URI` that the token is to be for, where the application does not say (RFC 8707)")
-	flags.BoolVar(&o.Trust, "trust", false, "the application may get a token that another one takes too")
+	flags.BoolVar(&o.Trust, "trust", false, "the application may get a token that another one takes too, and its provider is known")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.Device && o.NoBrowser {
 			return usageError{errors.New("with --device no browser is opened anyhow: leave out --no-browser"), cmd.CommandPath()}

@@ -265,6 +265,31 @@ func TestAStrangersApplicationGetsNoTokenOfAnother(t *testing.T) {
 	w.mustLogin()
 }
 
+// TestAStrangersProviderIsAskedAbout (mix-up): it could lead the browser on to the provider of
+// another login. Somebody without logins has nothing to lose, and is asked nothing.
+func TestAStrangersProviderIsAskedAbout(t *testing.T) {
+	w := newWorld(t)
+	w.mustLogin()
+	stranger := newWorld(t)
+	asked := ""
+	w.agent.Confirm = func(question string) bool { asked = question; return false }
+	wantError(t, w.agent.Login(t.Context(), stranger.app.url, Options{}), "--trust", stranger.idp.Issuer())
+	if !strings.Contains(asked, stranger.app.url) || !strings.Contains(asked, stranger.idp.Issuer()) {
+		t.Errorf("got the question %q", asked)
+	}
+	w.agent.Confirm = func(string) bool { return true }
+	if err := w.agent.Login(t.Context(), stranger.app.url, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	// Both are known by now.
+	w.agent.Confirm = func(question string) bool { t.Errorf("got the question %q", question); return false }
+	for _, address := range []string{stranger.app.url, w.app.url} {
+		if err := w.agent.Login(t.Context(), address, Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestWhatStrangersSayIsFitForATerminal.
 func TestWhatStrangersSayIsFitForATerminal(t *testing.T) {
 	w := newWorld(t)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ type Options struct {
 	// Resource is what the token is to be for, where the provider wants to be told (RFC 8707)
 	// and the application does not say.
 	Resource string
-	// Trust is that the application may get a token that another one takes as well.
+	// Trust is that the application may get a token that another one takes as well, and that
+	// its provider is known.
 	Trust bool
 }
 
@@ -77,11 +79,18 @@ func (a *Agent) Login(ctx context.Context, address string, o Options) error {
 // well, since whoever runs it could use the token there. It is usual where one installation
 // serves several hosts, and a theft where a stranger's page names the client of somebody
 // else's application.
+//
+// It also asks before somebody who has logins signs in at a provider that none of them is at:
+// a stranger's own can lead the browser on to one of the others, where nobody is asked any
+// more, and take the code that comes back (the mix-up attack, RFC 9700 section 4.4). Providers
+// that say who they are when they answer (RFC 9207) are told apart by that, and not all do.
 func (a *Agent) mayHaveToken(l *login, trust bool) error {
-	if before, err := a.read(a.file(l.Origin)); err == nil && before.sameKind(l) {
+	before, err := a.read(a.file(l.Origin))
+	if err == nil && before.sameKind(l) {
 		return nil // it has had one
 	}
-	for _, other := range a.others(l.Origin) {
+	others := a.others(l.Origin)
+	for _, other := range others {
 		if !other.sameKind(l) {
 			continue
 		}
@@ -90,7 +99,13 @@ func (a *Agent) mayHaveToken(l *login, trust bool) error {
 		}
 		return fmt.Errorf("%s asks for the same kind of token as %s, and whoever runs it could use it there: if they belong together say --trust", l.Origin, clean(other.Origin))
 	}
-	return nil
+	if known := slices.ContainsFunc(append(others, before), func(other *login) bool { return other != nil && other.Issuer == l.Issuer }); known || len(others) == 0 || trust {
+		return nil
+	}
+	if a.Confirm(fmt.Sprintf("%s has you sign in at %s, where you have not signed in so far: a provider that is a stranger's could take what you are given at another one. Do you know it?", l.Origin, clean(l.Issuer))) {
+		return nil
+	}
+	return fmt.Errorf("%s has you sign in at %s, where you have not signed in so far, and a stranger's provider could take what you are given at another one: if you know it say --trust", l.Origin, clean(l.Issuer))
 }
 
 // sameKind says whether the tokens of two logins may be good for the same applications. What

@@ -7,7 +7,9 @@
 // people and the same client ids. The upstream is Debian's Prometheus, joined by
 // a server in the test's own process where a test must see what arrived. A
 // browser is played by a client with a cookie jar that takes one redirect at a
-// time, a native program by a client that follows RFC 8252.
+// time, where what a browser makes of it all is not the question; where it is,
+// Debian's Chromium walks through the pages. A native program is played by a
+// client that follows RFC 8252.
 //
 // What a test needs and the machine lacks makes it skip with a sentence that
 // says what to install, and fail where CI is set. "make deps" installs all of it.

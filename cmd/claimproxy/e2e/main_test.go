@@ -61,23 +61,26 @@ var build = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// shared are the servers that several tests use.
+// shared are the ends of what several tests use.
 var shared struct {
 	sync.Mutex
-	processes []*process
+	ends []func()
 }
 
 // share lets a server live until the end of the run.
-func share(p *process) {
+func share(p *process) { atTheEnd(p.kill) }
+
+// atTheEnd has something done when the run ends.
+func atTheEnd(end func()) {
 	shared.Lock()
 	defer shared.Unlock()
-	shared.processes = append(shared.processes, p)
+	shared.ends = append(shared.ends, end)
 }
 
 func stopShared() {
 	shared.Lock()
 	defer shared.Unlock()
-	for _, p := range shared.processes {
-		p.kill()
+	for _, end := range shared.ends {
+		end()
 	}
 }

@@ -72,6 +72,11 @@ var (
 		present: func() bool { return onPath("redis-server") },
 		install: "apt-get install --no-install-recommends redis-server",
 	}
+	chromium = tool{
+		name:    "Chromium",
+		present: func() bool { return onPath("chromium") },
+		install: "apt-get install --no-install-recommends chromium",
+	}
 	prometheusServer = tool{
 		name:    "Prometheus",
 		present: func() bool { return onPath("prometheus") },

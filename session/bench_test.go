@@ -162,3 +162,9 @@ func BenchmarkOpenFile(b *testing.B) {
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/sessions, "heap-B/session")
 	b.ReportMetric(float64(info.Size())/sessions, "disk-B/session")
 }
+
+// BenchmarkFile is what the file does in a second; new, renew, use and end are on the disk
+// by then.
+func BenchmarkFile(b *testing.B) {
+	storetest.RunBenchmarks(b, func(b *testing.B) session.Backend { return openFile(b, b.TempDir()) })
+}

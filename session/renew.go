@@ -17,13 +17,15 @@ import (
 type Renewer interface {
 	// Renew returns the record as it is now. It gets a copy and may change it, but for
 	// who the person is and when the session began. A record that comes back beside an
-	// error is kept all the same: the provider has rotated its tokens.
+	// error is kept all the same: the provider has rotated its tokens. keep writes such a
+	// record down earlier, before the new tokens are used: there are providers that take
+	// the old ones for lost only then, and so whoever dies in between has one of the two.
 	//
 	// The error is a *Rejected when the provider does not vouch for the person any
 	// more: with session-ended for good, with session-expired because it cannot be
 	// asked without the person. It is an *Unavailable when that cannot be known now,
 	// wrapping ErrNoGrace when that is so for this person alone.
-	Renew(ctx context.Context, rec *Record) (*Record, error)
+	Renew(ctx context.Context, rec *Record, keep func(rotated *Record)) (*Record, error)
 }
 
 // ErrNoGrace says that the provider fails for one person while it answers others: they
@@ -239,9 +241,17 @@ func (s *Store) renewOnce(ctx context.Context, h *handle) (err error) {
 // renewRecord asks the renewer and keeps what it says.
 func (s *Store) renewRecord(ctx context.Context, d *data) error {
 	n, key := &s.renewals, d.handle.storeKey()
-	old := d.record
+	old, kept := d.record, *d
 	given := *old
-	fresh, err := n.renewer.Renew(ctx, &given)
+	fresh, err := n.renewer.Renew(ctx, &given, func(rotated *Record) {
+		step, rec := kept, *rotated
+		rec.Identity, rec.Created, rec.Ends, rec.Checked = old.Identity, old.Created, old.Ends, old.Checked
+		step.record = &rec
+		// Where that fails, it is tried again with what comes of the renewal.
+		if s.replace(ctx, &step) == nil {
+			kept.revision, kept.written = step.revision, step.written
+		}
+	})
 	var rejected *Rejected
 	switch {
 	case errors.As(err, &rejected) && rejected.Reason == ReasonSessionEnded:
@@ -263,7 +273,7 @@ func (s *Store) renewRecord(ctx context.Context, d *data) error {
 	if err == nil {
 		fresh.Checked = s.now()
 	}
-	changed := *d
+	changed := kept
 	changed.record = fresh
 	failed := s.replace(ctx, &changed)
 	switch {

@@ -50,6 +50,7 @@ type row struct {
 	access, refresh string
 	created         time.Time
 	expires         time.Time // of the access token; zero: never
+	before          *row      // ends when this one is used
 }
 
 // live reports whether the access token is good at that time.
@@ -119,17 +120,29 @@ func (g *grants) remove(t *row) {
 }
 
 // replace puts next in the place of the row of a refresh token, unless somebody
-// else has done so first.
-func (g *grants) replace(refresh string, next *row) bool {
+// else has done so first. onUse leaves that row there until next is used.
+func (g *grants) replace(refresh string, next *row, onUse bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	old, ok := g.refresh[refresh]
 	if !ok {
 		return false
 	}
-	g.remove(old)
+	if onUse {
+		next.before = old
+	} else {
+		g.remove(old)
+	}
 	g.add(next)
 	return true
+}
+
+// use ends the row that was before this one.
+func (g *grants) use(t *row) {
+	if t.before != nil {
+		g.remove(t.before)
+		t.before = nil
+	}
 }
 
 // byAccess returns the row of an access token that is good now. Rows are copies:
@@ -141,6 +154,7 @@ func (g *grants) byAccess(token string, now time.Time) (row, bool) {
 	if !ok || !t.live(now) {
 		return row{}, false
 	}
+	g.use(t)
 	return *t, true
 }
 
@@ -153,6 +167,7 @@ func (g *grants) byRefresh(token string) (row, bool) {
 	if !ok {
 		return row{}, false
 	}
+	g.use(t)
 	return *t, true
 }
 

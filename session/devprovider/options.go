@@ -88,6 +88,10 @@ type Client struct {
 	Native bool
 	// NoExpiry makes access tokens that never expire.
 	NoExpiry bool
+	// RevokeOnUse leaves a refresh token that was used, and the access token beside it,
+	// good until one of the tokens that took their place is used, as Doorkeeper does where
+	// it has a column for the previous token. Otherwise they end at once.
+	RevokeOnUse bool
 	// NoRefresh leaves out refresh tokens.
 	NoRefresh bool
 	// RequirePKCE refuses authorization requests without a code_challenge.

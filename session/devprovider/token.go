@@ -150,7 +150,7 @@ func (p *Provider) refresh(client *Client, r *http.Request) (Tokens, time.Time, 
 	if err != nil {
 		return Tokens{}, time.Time{}, err
 	}
-	if !p.grants.replace(token, t) {
+	if !p.grants.replace(token, t, client.RevokeOnUse) {
 		return Tokens{}, time.Time{}, errInvalidGrant
 	}
 	return tokens, t.created, nil

@@ -126,6 +126,39 @@ func TestRefreshEndsTheOldPair(t *testing.T) {
 	}
 }
 
+// Whose reply was lost asks again with the token of before, until the new one is used.
+func TestTheOldPairEndsWhenTheNewOneIsUsed(t *testing.T) {
+	for _, use := range []string{"access", "refresh"} {
+		s := start(t, func(o *devprovider.Options) {
+			for i := range o.Clients {
+				o.Clients[i].RevokeOnUse = true
+			}
+		})
+		refresh := func(token string) reply {
+			return post(t, s.URL+"/oauth/token", "native", "", "grant_type", "refresh_token", "refresh_token", token)
+		}
+		old := s.Issue("ada", "native", "openid")
+		refresh(old.RefreshToken) // of which nobody hears
+		res := refresh(old.RefreshToken)
+		if res.status != http.StatusOK {
+			t.Fatalf("a second time: got %d %s", res.status, res.body)
+		}
+		fresh := res.object(t)
+		if res := get(t, s.URL+"/oauth/userinfo", old.AccessToken); res.status != http.StatusOK {
+			t.Errorf("the old access token before that: got %d", res.status)
+		}
+		if use == "access" {
+			get(t, s.URL+"/oauth/userinfo", fresh["access_token"].(string))
+		} else {
+			refresh(fresh["refresh_token"].(string))
+		}
+		wantError(t, refresh(old.RefreshToken), http.StatusBadRequest, "invalid_grant")
+		if res := get(t, s.URL+"/oauth/userinfo", old.AccessToken); res.status != http.StatusUnauthorized {
+			t.Errorf("the old access token after that: got %d", res.status)
+		}
+	}
+}
+
 func TestOneOfConcurrentRefreshesWins(t *testing.T) {
 	s := start(t)
 	tokens := s.Issue("ada", "native", "openid")

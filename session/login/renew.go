@@ -42,19 +42,19 @@ func NewRenewer(providers []*provider.Provider, now func() time.Time, log *slog.
 const almostOver = 10 * time.Second
 
 // Renew implements session.Renewer.
-func (n *Renewer) Renew(ctx context.Context, rec *session.Record) (*session.Record, error) {
+func (n *Renewer) Renew(ctx context.Context, rec *session.Record, keep func(*session.Record)) (*session.Record, error) {
 	i := slices.IndexFunc(n.providers, func(p *provider.Provider) bool {
 		return p.ID == rec.Identity.Provider && p.Issuer == rec.Identity.Issuer && p.Client.ID == rec.Identity.ClientID
 	})
 	if i < 0 {
 		return nil, ended(errors.New("its provider is not configured any more"))
 	}
-	fresh, err := n.renew(ctx, n.providers[i], rec)
+	fresh, err := n.renew(ctx, n.providers[i], rec, keep)
 	n.observer.Renewed(n.providers[i].ID, resultOf(err))
 	return fresh, err
 }
 
-func (n *Renewer) renew(ctx context.Context, p *provider.Provider, rec *session.Record) (*session.Record, error) {
+func (n *Renewer) renew(ctx context.Context, p *provider.Provider, rec *session.Record, keep func(*session.Record)) (*session.Record, error) {
 	if alive := rec.AccessExpiry.IsZero() || n.now().Before(rec.AccessExpiry.Add(-almostOver)); alive && rec.AccessToken != "" {
 		info, err := n.userInfo(ctx, p, rec, rec.AccessToken)
 		switch {
@@ -70,11 +70,11 @@ func (n *Renewer) renew(ctx context.Context, p *provider.Provider, rec *session.
 		return nil, session.Reject(session.ReasonSessionExpired, "Your session has to be checked with "+nameAt(p)+". Please sign in again.",
 			&session.Unchecked{Provider: p.ID})
 	}
-	return n.refresh(ctx, p, rec)
+	return n.refresh(ctx, p, rec, keep)
 }
 
 // refresh trades the refresh token and fetches the claims with what comes of it.
-func (n *Renewer) refresh(ctx context.Context, p *provider.Provider, rec *session.Record) (*session.Record, error) {
+func (n *Renewer) refresh(ctx context.Context, p *provider.Provider, rec *session.Record, keep func(*session.Record)) (*session.Record, error) {
 	tokens, err := p.Refresh(ctx, rec.RefreshToken)
 	if errors.Is(err, provider.ErrGrantRefused) && rec.FormerRefreshToken != "" {
 		// The reply of an earlier refresh was lost, or an older state of the store has
@@ -97,6 +97,7 @@ func (n *Renewer) refresh(ctx context.Context, p *provider.Provider, rec *sessio
 	rotated.AccessToken, rotated.AccessExpiry = tokens.Access, tokens.Expires
 	if tokens.Refresh != "" && tokens.Refresh != rec.RefreshToken {
 		rotated.RefreshToken, rotated.FormerRefreshToken = tokens.Refresh, rec.RefreshToken
+		keep(&rotated)
 	}
 	layer := withoutUserInfo(rec.Identity)
 	if tokens.ID != "" {

@@ -15,7 +15,7 @@ import (
 // tokenless is a renewer with nothing left to ask with.
 type tokenless struct{}
 
-func (tokenless) Renew(_ context.Context, rec *session.Record) (*session.Record, error) {
+func (tokenless) Renew(_ context.Context, rec *session.Record, _ func(*session.Record)) (*session.Record, error) {
 	return nil, session.Reject(session.ReasonSessionExpired, "Please sign in again.", &session.Unchecked{Provider: rec.Identity.Provider})
 }
 

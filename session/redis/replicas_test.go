@@ -171,7 +171,7 @@ type counting struct {
 	used  map[string]bool
 }
 
-func (c *counting) Renew(_ context.Context, rec *session.Record) (*session.Record, error) {
+func (c *counting) Renew(_ context.Context, rec *session.Record, _ func(*session.Record)) (*session.Record, error) {
 	c.calls.Add(1)
 	time.Sleep(50 * time.Millisecond)
 	c.mu.Lock()

@@ -23,7 +23,7 @@ type renewer struct {
 	renew func(rec *session.Record) (*session.Record, error)
 }
 
-func (n *renewer) Renew(_ context.Context, rec *session.Record) (*session.Record, error) {
+func (n *renewer) Renew(_ context.Context, rec *session.Record, _ func(*session.Record)) (*session.Record, error) {
 	n.calls.Add(1)
 	return n.renew(rec)
 }

@@ -88,7 +88,7 @@ func (s *Store) renewOnce(ctx context.Context, e *entry) (err error) {
 		return nil // somebody else has been quicker
 	}
 	given := *old
-	fresh, err := s.renewer.Renew(ctx, &given)
+	fresh, err := s.renewer.Renew(ctx, &given, func(*session.Record) {})
 	var rejected *session.Rejected
 	switch {
 	case errors.As(err, &rejected) && rejected.Reason == session.ReasonSessionEnded:

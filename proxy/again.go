@@ -234,14 +234,11 @@ func (p *Proxy) decideAgain(x *exchange, use bool) Verdict {
 	q := Question{
 		Target: x.target, Method: x.request.Method, Client: judge.client(x.request), Request: x.request, again: !use,
 	}
-	var err error
-	switch q.Route, err = judge.table.Find(x.target); {
-	case err != nil:
-		return faulty(err)
-	case q.Route == nil || q.Route.Upstream == nil:
+	route, v := judge.decideOn(x.request.Context(), q)
+	if route != nil && route.Upstream == nil {
 		return Verdict{Reason: ReasonNoRoute}
 	}
-	return judge.Decide(x.request.Context(), q)
+	return v
 }
 
 // goOn lets a stream go on, or ends it.

@@ -8,7 +8,8 @@ import (
 // Judgement is everything that is found out about a request before it is answered
 // or forwarded. The zero value refuses.
 type Judgement struct {
-	// Target is what was asked for; the zero value if that could not be read.
+	// Target is what was asked for; the zero value if that could not be read in one way,
+	// and is not on a route that takes it in several.
 	Target Target
 	// Route is the one that the target is on, nil if there is none.
 	Route *Entry
@@ -72,18 +73,17 @@ func (p *Proxy) judge(r *http.Request, scheme string) Judgement {
 		j.Verdict = faulty(err)
 		return j
 	}
-	j.Target = target
-	if p.ownPaths.has(&target) {
-		j.Own = true
-		return j
-	}
-	switch j.Route, err = p.table.Find(target); {
-	case err != nil:
-		j.Verdict = faulty(err)
-	case j.Route == nil:
-		j.Verdict = Verdict{Reason: ReasonNoRoute}
+	switch own := p.ownPaths.has(&target); {
+	case own && target.ambiguous != nil:
+		// No page of ours has such an address, and no application gets ours.
+		j.Verdict = faulty(target.ambiguous)
+	case own:
+		j.Target, j.Own = target, true
 	default:
-		j.Verdict = p.Decide(r.Context(), Question{Route: j.Route, Target: target, Method: r.Method, Client: j.Client, Request: r})
+		j.Route, j.Verdict = p.decideOn(r.Context(), Question{Target: target, Method: r.Method, Client: j.Client, Request: r})
+		if j.Route != nil || target.ambiguous == nil {
+			j.Target = target
+		}
 	}
 	return j
 }

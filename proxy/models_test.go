@@ -14,7 +14,7 @@ import (
 // path. Each is written anew here, with nothing of the canonicaliser in it.
 var models = map[string]func(string) string{
 	"decodes once":                   decodeModel,
-	"net/url":                        func(s string) string { u, _ := url.Parse(s); return u.Path },
+	"net/url":                        func(s string) string { u, _ := url.ParseRequestURI(s); return u.Path },
 	"decodes, then cleans":           func(s string) string { return cleanModel(decodeModel(s)) },
 	"cleans, then decodes":           func(s string) string { return decodeModel(cleanModel(s)) },
 	"decodes twice":                  func(s string) string { return decodeModel(decodeModel(s)) },
@@ -104,12 +104,13 @@ func overlongModel(s string) string {
 }
 
 func dropControls(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return -1
+	kept := make([]byte, 0, len(s))
+	for _, c := range []byte(s) {
+		if c >= 0x20 && c != 0x7f {
+			kept = append(kept, c)
 		}
-		return r
-	}, s)
+	}
+	return string(kept)
 }
 
 // modelRoutes are routes that the pieces below can hit and just miss.

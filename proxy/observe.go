@@ -121,7 +121,7 @@ func (p *Proxy) end(x *exchange) {
 		Time:      x.began,
 		RequestID: x.id,
 		Host:      x.target.Host,
-		Path:      x.target.Encoded,
+		Path:      x.target.shown(),
 		Method:    r.Method,
 		ClientIP:  cmp.Or(x.client, clientIP(r)),
 		Reason:    x.verdict.Reason,

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,14 @@ func newOwnPaths(endpoints string, paths []string) (ownPaths, error) {
 	return o, nil
 }
 
+// has reports whether a target is one of our own pages, or could be taken for one.
 func (o *ownPaths) has(t *Target) bool {
-	return o.everywhere.find(t.Path, none) != none || o.byHost[t.Host].find(t.Path, none) != none
+	if t.ambiguous != nil && slices.ContainsFunc(t.readings, func(path string) bool { return o.hasPath(t.Host, path) }) {
+		return true
+	}
+	return o.hasPath(t.Host, t.Path)
+}
+
+func (o *ownPaths) hasPath(host, path string) bool {
+	return o.everywhere.find(path, none) != none || o.byHost[host].find(path, none) != none
 }

@@ -22,6 +22,9 @@ func CheckPrefix(prefix, path string) error {
 // forwarded is what of a target is forwarded: path and query.
 func (e *Entry) forwarded(t *Target) *url.URL {
 	path, encoded := t.without(e.strip)
+	if t.ambiguous != nil {
+		path = unescape(encoded, sparesNone) // Path is a reading that has encoded slashes
+	}
 	return &url.URL{
 		// RawPath is used because it is an encoding of Path.
 		Path: path, RawPath: encoded,

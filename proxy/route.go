@@ -57,6 +57,10 @@ type Route struct {
 	// whether or not the route takes OPTIONS. Other requests with OPTIONS are decided
 	// like those of any method.
 	PassPreflight bool
+	// AmbiguousPaths takes paths with encoded slashes, empty segments and semicolons, which
+	// applications read in several ways. Every reading is decided on, by the route that it is
+	// on, and all must allow it. A route with StripPrefix cannot have it.
+	AmbiguousPaths bool
 	// Upstream is where the request goes.
 	Upstream *Upstream
 	// MaxBody bounds the body of a request; zero is no bound.

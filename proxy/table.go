@@ -77,6 +77,9 @@ func NewTable(routes []Route) (*Table, error) {
 			if err = CheckPrefix(r.StripPrefix, r.Path); err != nil {
 				return nil, wrap(err)
 			}
+			if r.AmbiguousPaths {
+				return nil, wrap(errors.New("it takes paths with several readings, and a prefix off them"))
+			}
 			e.strip = strings.Count(r.StripPrefix, "/")
 		}
 		path, err := parsePattern(r.Path)
@@ -122,6 +125,9 @@ func (t *Table) hasHost(host string) bool {
 // Find returns the first route that matches, or nil. The error is a *Fault: for
 // applications behind two decoders the target would be on another route.
 func (t *Table) Find(target Target) (*Entry, error) {
+	if target.ambiguous != nil {
+		return t.findAmbiguous(target)
+	}
 	own, wildcard := t.names[target.Host], (*node)(nil)
 	if suffix, ok := afterFirstLabel(target.Host); ok {
 		wildcard = t.oneLabel[suffix]

@@ -27,8 +27,13 @@ type Target struct {
 	HasQuery bool
 
 	// readings are what applications that decode more than once would take the
-	// path for. A route must be the same for all of them.
+	// path for. A route must be the same for all of them, unless the target is ambiguous.
 	readings []string
+	// ambiguous is why the target is refused on a route that does not take paths with
+	// several readings, nil if there is one. Then Path is the path as it is written, with
+	// encoded slashes as they came, and readings are all others, each of which has to be
+	// allowed.
+	ambiguous *Fault
 }
 
 // Fault says why a target is refused.
@@ -50,6 +55,16 @@ func badHost(sentence string) *Fault   { return &Fault{Reason: ReasonBadHost, Se
 // It reads the request line itself and not a url.URL made of it: url.URL has
 // decoded by then, and takes a raw "#" or "\" for a legal character.
 func ParseTarget(scheme, host, requestTarget string) (Target, error) {
+	t, err := parseTarget(scheme, host, requestTarget)
+	if err == nil && t.ambiguous != nil {
+		return Target{}, t.ambiguous
+	}
+	return t, err
+}
+
+// parseTarget is ParseTarget, but that a target whose path has several readings is no
+// error: that is for its route to say.
+func parseTarget(scheme, host, requestTarget string) (Target, error) {
 	t := Target{Scheme: scheme}
 	var fault *Fault
 	if t.Host, t.Authority, fault = canonicalHost(host); fault != nil {
@@ -72,18 +87,23 @@ func ParseTarget(scheme, host, requestTarget string) (Target, error) {
 			return Target{}, badTarget("The query contains a space or a control character.")
 		}
 	}
-	if t.Encoded, t.Path, fault = canonicalPath(path); fault != nil {
+	if t.Encoded, t.Path, fault = canonicalPath(path); fault == nil {
+		t.readings, fault = furtherReadings(t.Path)
+	}
+	if fault == nil {
+		return t, nil
+	}
+	encoded, readings, ok := everyReading(path)
+	if !ok {
 		return Target{}, fault
 	}
-	if t.readings, fault = furtherReadings(t.Path); fault != nil {
-		return Target{}, fault
-	}
+	t.Encoded, t.Path, t.readings, t.ambiguous = encoded, readings[0], readings[1:], fault
 	return t, nil
 }
 
 // requestTarget reads the target of a request as it came over the wire.
 func requestTarget(r *http.Request, scheme string) (Target, error) {
-	t, err := ParseTarget(scheme, r.Host, r.RequestURI)
+	t, err := parseTarget(scheme, r.Host, r.RequestURI)
 	if err != nil {
 		return Target{}, err
 	}

@@ -81,6 +81,12 @@ type Route struct {
 	// that are known are told to the application, bad credentials are refused, and who
 	// has none is let in. The default is false.
 	Identify bool `yaml:"identify"`
+	// AmbiguousPaths is "allow" to take paths with encoded slashes, "//" and ";", which
+	// applications read in several ways: every reading is decided on, by the route that
+	// it is on, and all must be allowed. The path is forwarded byte for byte. Dot
+	// segments, backslashes, NUL and bad escapes stay refused. It does not go with
+	// StripPrefix. Left out, such requests get 400.
+	AmbiguousPaths AmbiguousPaths `yaml:"ambiguous_paths"`
 	// StripPrefix is what the application does not get of the path: the first segments
 	// of Path. What is decided on is the whole path. The application is told in
 	// X-Forwarded-Prefix; links, redirects and cookies that it makes are its own affair.
@@ -134,6 +140,15 @@ type CORSPreflight string
 const CORSPreflightPass CORSPreflight = "pass"
 
 func (CORSPreflight) words() []string { return []string{string(CORSPreflightPass)} }
+
+// AmbiguousPaths says what becomes of paths with several readings. The zero value refuses
+// them.
+type AmbiguousPaths string
+
+// AmbiguousPathsAllow decides on every reading.
+const AmbiguousPathsAllow AmbiguousPaths = "allow"
+
+func (AmbiguousPaths) words() []string { return []string{string(AmbiguousPathsAllow)} }
 
 // SignIn is a kind of credentials.
 type SignIn string

@@ -32,6 +32,7 @@ func (l *loader) validateRoutes(c *Config, root *yaml.Node) {
 		}
 		l.validateTarget(c, r)
 		l.validateStripPrefix(r)
+		l.validateAmbiguous(r)
 		l.validateAllow(r)
 		l.validateShadows(r)
 		l.validateSignIn(c, r)
@@ -207,6 +208,15 @@ func (l *loader) validateStripPrefix(r *Route) {
 	}
 	if !below(r.StripPrefix, strings.TrimSuffix(r.Path, "/")) {
 		l.bad(at, "the path of this route, %s, is not below %s, which is taken off it", quote(r.Path), r.StripPrefix)
+	}
+}
+
+// validateAmbiguous checks that what is forwarded of an ambiguous path is the whole of what
+// was decided on.
+func (l *loader) validateAmbiguous(r *Route) {
+	if l.good(&r.AmbiguousPaths) && l.fine(&r.StripPrefix) && r.StripPrefix != "" {
+		l.bad(&r.AmbiguousPaths, "%s is taken off the paths of this route, and what remains of an ambiguous one could be another path", r.StripPrefix).
+			hint("have the application serve below %s, without strip_prefix", r.StripPrefix)
 	}
 }
 

@@ -138,7 +138,7 @@ func (b *tab) wantGoodLooks(name string) {
 		}); err != nil {
 			b.t.Fatal(err)
 		}
-		for _, width := range []int64{1280, 375} {
+		for _, width := range []int64{1280, 375, 320} { // 320 is WCAG 2.2, 1.4.10: a desk at four times the size
 			about := fmt.Sprintf("%s, %s, %d pixels wide", name, scheme, width)
 			b.do(chromedp.EmulateViewport(width, 720))
 			b.wantLooks(about)
@@ -194,7 +194,7 @@ const faults = `(() => {
 })()`
 
 // wantKeyboard presses Tab until the end of the page: every link and button has its turn, in
-// the order in which they are read, is in sight then, and shows it.
+// the order in which they are read, is in sight then, and shows it by a ring that is in sight too.
 func (b *tab) wantKeyboard(about string) {
 	b.t.Helper()
 	const all = `[...document.querySelectorAll("a, button, summary, input:not([type=hidden])")].filter(e => e.checkVisibility())`
@@ -209,7 +209,8 @@ func (b *tab) wantKeyboard(about string) {
 		}
 		state := eval[string](b, fmt.Sprintf(`(() => {
 			const e = document.activeElement, style = getComputedStyle(e), box = e.getBoundingClientRect();
-			return JSON.stringify({at: %s.indexOf(e), label: e.textContent.trim(), outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2, inside: box.top >= 0 && box.bottom <= innerHeight});
+			const ring = parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset);
+			return JSON.stringify({at: %s.indexOf(e), label: e.textContent.trim(), outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2, inside: box.top >= ring && box.bottom + ring <= innerHeight});
 		})()`, all))
 		if err := json.Unmarshal([]byte(state), &got); err != nil {
 			b.t.Fatal(err)

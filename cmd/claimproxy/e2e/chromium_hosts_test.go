@@ -27,12 +27,14 @@ func TestOneSignInForManyHostsInABrowser(t *testing.T) {
 			wiki.signIn(h.idp, people()["alice"])
 			wiki.arrive(wanted)
 			wiki.wantText(`"X-Forwarded-User":["alice"]`)
+			wiki.wantNoStepsInHistory()
 
 			// Nobody is asked for the other hosts.
 			chat.open(h.chat + "/room")
 			chat.arrive(h.chat + "/room")
 			chat.open(h.url + "/recorder/")
 			chat.arrive(h.url + "/recorder/")
+			chat.wantNoStepsInHistory()
 			for _, address := range chat.asked() {
 				if strings.HasPrefix(address, h.idp.issuer) {
 					t.Errorf("the provider was asked again: %s", address)
@@ -46,6 +48,7 @@ func TestOneSignInForManyHostsInABrowser(t *testing.T) {
 			chat.expect("elsewhere.test")
 			chat.press("To the wiki")
 			chat.arrive(wanted)
+			chat.wantNoStepsInHistory()
 
 			wiki.signOut(h.wiki)
 			for _, origin := range []string{h.url, h.wiki, h.chat} {

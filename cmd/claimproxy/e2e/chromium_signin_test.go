@@ -34,6 +34,7 @@ func TestSigningInByClicking(t *testing.T) {
 		b.signIn(s.idp, alice)
 		b.arrive(wanted)
 		b.wantText("alice: GET /recorder/a%20page?x=1&y=a%2Fb&x=2")
+		b.wantNoStepsInHistory()
 
 		// Somebody reloads the address that signed them in, or finds it in their history.
 		asked := b.asked()
@@ -143,6 +144,23 @@ func TestAFormSurvivesAnEndedSession(t *testing.T) {
 	})
 }
 
+// TestNothingOfASessionIsShownByGoingBack after signing out: the next one at the desk is
+// somebody else.
+func TestNothingOfASessionIsShownByGoingBack(t *testing.T) {
+	t.Parallel()
+	s, _ := asBrowsersGo(t, setups[0])
+	b := newWindow(t).tab()
+	b.open(s.url + "/recorder/")
+	b.signIn(s.idp, people()["alice"])
+	b.arrive(s.url + "/recorder/")
+	b.open(s.url + "/.auth/me")
+	b.wantText("You are alice", "teams/kde-developers")
+	b.press("Sign out")
+	b.until(`document.body.innerText.includes("You are signed out")`)
+	eval[bool](b, `history.back() === undefined`)
+	b.until(fmt.Sprintf(`location.href === %q && document.body.innerText.includes("Nobody is signed in")`, s.url+"/.auth/me"))
+}
+
 // TestAScriptIsToldThatTheSessionHasEnded, and is not led to a page that it cannot use.
 func TestAScriptIsToldThatTheSessionHasEnded(t *testing.T) {
 	t.Parallel()
@@ -228,4 +246,19 @@ func TestAFormOfAnotherSiteEndsNoSession(t *testing.T) {
 	b.signOut(s.url)
 	b.open(s.url + "/.auth/me")
 	b.wantText("Nobody is signed in")
+}
+
+// wantNoStepsInHistory fails the test where going back leads to a page of ours that
+// leads on by itself: nobody gets past such a one.
+func (b *tab) wantNoStepsInHistory() {
+	b.t.Helper()
+	history, err := chromedp.Run(b.ctx, chromedp.NavigationEntries())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, entry := range history.Entries {
+		if strings.Contains(entry.URL, "/.auth/") {
+			b.t.Errorf("the history has %s", entry.URL)
+		}
+	}
 }

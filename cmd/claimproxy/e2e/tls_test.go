@@ -19,11 +19,7 @@ func TestOverTLSTheSessionCookieIsBoundToTheHost(t *testing.T) {
 	t.Parallel()
 	s := setups[0].site(t)
 	s.Recorder = newRecorder(t).url
-	s.url = strings.Replace(s.url, "http:", "https:", 1)
-	s.idp.register(t, "proxy-web", s.url+"/.auth/callback/invent")
-	trust := s.certificate("localhost")
-	s.config = strings.Replace(s.config, "public_url: http:", "public_url: https:", 1) +
-		"\ntls: {cert: {{.Dir}}/cert.pem, key: {{.Dir}}/key.pem}\n"
+	trust := s.overTLS()
 	s.start()
 
 	b := s.browser()
@@ -43,6 +39,16 @@ func TestOverTLSTheSessionCookieIsBoundToTheHost(t *testing.T) {
 	got.wantHeader(t, "X-Forwarded-Proto", "https")
 	got.wantHeader(t, "X-Forwarded-User", "alice")
 	got.wantNowhere(t, c.Value)
+}
+
+// overTLS has a site that has not been started speak TLS, and returns what trusts it.
+func (s *site) overTLS() *x509.CertPool {
+	s.t.Helper()
+	s.url = strings.Replace(s.url, "http:", "https:", 1)
+	s.idp.register(s.t, "proxy-web", s.url+"/.auth/callback/invent")
+	s.config = strings.Replace(s.config, "public_url: http:", "public_url: https:", 1) +
+		"\ntls: {cert: {{.Dir}}/cert.pem, key: {{.Dir}}/key.pem}\n"
+	return s.certificate("localhost")
 }
 
 // certificate makes a certificate for names, writes it as cert.pem and key.pem

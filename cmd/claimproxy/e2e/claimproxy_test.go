@@ -34,6 +34,8 @@ type site struct {
 	// Audiences are values accepted in aud beside client ids.
 	Audiences []string
 	CacheMax  string
+	// Asked is the family of headers by which a proxy in front asks.
+	Asked string
 	// Session is the flow mapping below session:.
 	Session string
 }

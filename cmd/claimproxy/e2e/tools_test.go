@@ -67,6 +67,11 @@ var (
 		present: func() bool { return nginxProgram() != "" },
 		install: "apt-get install --no-install-recommends nginx-light",
 	}
+	caddy = tool{
+		name:    "Caddy",
+		present: func() bool { return onPath("caddy") },
+		install: "apt-get install --no-install-recommends caddy",
+	}
 	redisServer = tool{
 		name:    "Redis",
 		present: func() bool { return onPath("redis-server") },

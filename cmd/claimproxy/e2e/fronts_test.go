@@ -37,7 +37,7 @@ public_url: {{.URL}}
 listen: {{.Listen}}
 state_dir: {{.Dir}}/state
 trusted_proxies: [127.0.0.1]
-forward_auth: x-original
+forward_auth: {{.Asked}}
 providers:
   - {id: invent, issuer: "{{.Issuer}}", client_id: proxy-web, client_secret: {file: client-secret}}
 policies:
@@ -51,15 +51,14 @@ routes:
 // URL is where people go.
 func (s *site) URL() string { return s.url }
 
-// behindNginx starts claimproxy, an nginx in front that asks it, and a provider with
-// the developer ada and the visitor bob. There can be more routes, also of hosts below
-// localhost.
-func behindNginx(t *testing.T, routes ...string) (s *site, app *recorder, provider *devprovider.Server) {
+// asked prepares a site that a proxy in front asks, by headers of one family, and starts
+// the application and a provider with the developer ada and the visitor bob. There can be
+// more routes, also of hosts below localhost.
+func asked(t *testing.T, family string, routes ...string) (s *site, app *recorder, provider *devprovider.Server) {
 	t.Helper()
-	need(t, nginx)
 	front, behind := freePort(t), freePort(t)
 	app = newRecorder(t)
-	s = &site{t: t, dir: t.TempDir(), url: fmt.Sprintf("http://localhost:%d", front), Listen: loopback(behind), config: askedConfig + strings.Join(routes, "")}
+	s = &site{t: t, dir: t.TempDir(), url: fmt.Sprintf("http://localhost:%d", front), Listen: loopback(behind), Asked: family, config: askedConfig + strings.Join(routes, "")}
 	s.Dir = s.dir
 	s.write("client-secret", "proxy-web-secret")
 	s.leaks.add("proxy-web-secret")
@@ -70,20 +69,36 @@ func behindNginx(t *testing.T, routes ...string) (s *site, app *recorder, provid
 	t.Cleanup(provider.Close)
 	s.idp = &idp{kind: "development provider", issuer: provider.Issuer()}
 	s.Issuer = provider.Issuer()
+	return s, app, provider
+}
 
-	server := documented(t, "forward-auth.md", "nginx")
-	for _, change := range [][2]string{
-		{"listen 443 ssl;", "listen " + loopback(front) + ";"},
-		{"server_name telemetry.example.org;", "server_name localhost *.localhost;"},
-		{"127.0.0.1:8080", loopback(behind)},
-		{"http://127.0.0.1:8000", app.url},
-		{"$host", fmt.Sprintf("$host:%d", front)}, // the port is not the scheme's own
-	} {
-		if !strings.Contains(server, change[0]) {
-			t.Fatalf("docs/forward-auth.md has no %q for nginx any more", change[0])
+// changed is a piece of docs/forward-auth.md with other addresses. All of what is to be
+// changed is in it.
+func changed(t *testing.T, language string, changes ...string) string {
+	t.Helper()
+	piece := documented(t, "forward-auth.md", language)
+	for i := 0; i < len(changes); i += 2 {
+		if !strings.Contains(piece, changes[i]) {
+			t.Fatalf("docs/forward-auth.md has no %q for %s any more", changes[i], language)
 		}
-		server = strings.ReplaceAll(server, change[0], change[1])
+		piece = strings.ReplaceAll(piece, changes[i], changes[i+1])
 	}
+	return piece
+}
+
+// behindNginx starts claimproxy and an nginx in front that asks it.
+func behindNginx(t *testing.T, routes ...string) (s *site, app *recorder, provider *devprovider.Server) {
+	t.Helper()
+	need(t, nginx)
+	s, app, provider = asked(t, "x-original", routes...)
+	front := mustParse(t, s.url).Port()
+	server := changed(t, "nginx",
+		"listen 443 ssl;", "listen 127.0.0.1:"+front+";",
+		"server_name telemetry.example.org;", "server_name localhost *.localhost;",
+		"127.0.0.1:8080", s.Listen,
+		"http://127.0.0.1:8000", app.url,
+		"$host", "$host:"+front, // the port is not the scheme's own
+	)
 	server = regexp.MustCompile(`(?m)^\s*ssl_certificate.*$`).ReplaceAllString(server, "")
 	s.startBehindNginx(server)
 	return s, app, provider
@@ -130,9 +145,29 @@ var forged = []string{
 	"X-Original-Method: GET", "X-Original-URL: http://localhost/open/", "X-Forwarded-Uri: /open/", "X-Forwarded-Host: localhost", "X-Forwarded-For: 127.0.0.2", "X-Real-IP: 127.0.0.2",
 }
 
-func TestNginxAsksAndPeopleSignIn(t *testing.T) {
+// fronts are the proxies that forward by themselves, and ask.
+var fronts = map[string]func(*testing.T, ...string) (*site, *recorder, *devprovider.Server){
+	"nginx": behindNginx, "Caddy": behindCaddy,
+}
+
+// eachFront runs a test behind each of them.
+func eachFront(t *testing.T, run func(*testing.T, *site, *recorder, *devprovider.Server)) {
+	t.Helper()
 	t.Parallel()
-	s, app, _ := behindNginx(t)
+	for name, behind := range fronts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, app, provider := behind(t)
+			run(t, s, app, provider)
+		})
+	}
+}
+
+func TestAProxyInFrontAsksAndPeopleSignIn(t *testing.T) {
+	eachFront(t, testPeopleSignIn)
+}
+
+func testPeopleSignIn(t *testing.T, s *site, app *recorder, _ *devprovider.Server) {
 	b := s.browser()
 	const page = "/wiki/caf%C3%A9?x=1&y=%2F"
 
@@ -178,15 +213,19 @@ func TestNginxAsksAndPeopleSignIn(t *testing.T) {
 	}
 }
 
-func TestNginxAsksForPrograms(t *testing.T) {
-	t.Parallel()
-	s, app, provider := behindNginx(t)
+func TestAProxyInFrontAsksForPrograms(t *testing.T) {
+	eachFront(t, testProgramsAreAskedAbout)
+}
+
+func testProgramsAreAskedAbout(t *testing.T, s *site, app *recorder, provider *devprovider.Server) {
 	ada := "Authorization: Bearer " + provider.Issue("ada", "proxy-web", "openid profile email").AccessToken
 	bob := "Authorization: Bearer " + provider.Issue("bob", "proxy-web", "openid profile email").AccessToken
 	got := get(t, s.url+"/api", ada).arrival(t)
 	got.wantHeader(t, "X-Forwarded-User", "ada")
 	got = get(t, s.url+"/open/x", append(forged, ada)...).arrival(t)
-	got.wantHeader(t, "X-Forwarded-User")
+	if user := got.Header.Get("X-Forwarded-User"); user != "" { // Caddy says that it is empty
+		t.Errorf("on a public page the application is told of %q", user)
+	}
 	got.wantNowhere(t, "admin")
 
 	before := app.count()

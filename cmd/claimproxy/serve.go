@@ -147,7 +147,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	addrs := make([]net.Addr, len(p.listeners))
 	for i, l := range p.listeners {
 		addrs[i] = l.Addr()
-		go func() { failed <- server.Serve(l) }()
+		go func() { failed <- server.Serve(p.watch.accepting(l)) }()
 	}
 	attrs := []any{"public_url", c.config.PublicURL.String(), "listen", fmt.Sprint(addrs), "version", buildLine()}
 	if p.admin != nil {

@@ -50,6 +50,7 @@ type Metrics struct {
 	reloads   *prometheus.CounterVec
 	// upstreamErrors are by server, those that another server made up for among them.
 	upstreamErrors *prometheus.CounterVec
+	acceptErrors   prometheus.Counter
 	// loaded is whether the last configuration came to work, and loadedAt since when the
 	// one at work is.
 	loaded, loadedAt prometheus.Gauge
@@ -90,6 +91,10 @@ func New(c Config) *Metrics {
 		Name: "claimproxy_upstream_errors_total",
 		Help: "Requests that a server of an upstream gave no answer to, those that another one answered then among them: unreachable, timeout or broken.",
 	}, []string{"upstream", "server", "result"})
+	m.acceptErrors = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "claimproxy_accept_errors_total",
+		Help: "Times that a connection could not be taken, as when no file descriptors are left. It is tried again.",
+	})
 	m.loaded = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "claimproxy_config_last_reload_successful",
 		Help: "1 if the configuration that was loaded last is at work; 0 if it has a fault and an older one is.",
@@ -116,10 +121,13 @@ func New(c Config) *Metrics {
 		return float64(c.AuditLost())
 	})
 	m.registry.MustRegister(m.identities.all()...)
-	m.registry.MustRegister(newNow(&c), m.upstreamErrors, m.requests, m.durations, m.shadows, m.leftOut, m.reloads, m.loaded, m.loadedAt, auditLost, build,
+	m.registry.MustRegister(newNow(&c), m.upstreamErrors, m.acceptErrors, m.requests, m.durations, m.shadows, m.leftOut, m.reloads, m.loaded, m.loadedAt, auditLost, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
+
+// AcceptFailed counts a connection that could not be taken.
+func (m *Metrics) AcceptFailed() { m.acceptErrors.Inc() }
 
 // Reloaded counts a configuration that was loaded, and tells whether it came to work.
 func (m *Metrics) Reloaded(ok bool, at time.Time) {

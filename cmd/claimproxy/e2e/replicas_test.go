@@ -281,8 +281,8 @@ func TestARedisThatStopsAndComesBack(t *testing.T) {
 	t.Parallel()
 	setup := setups[1]
 	p := setup.shared(t)
-	admin := loopback(freePort(t))
-	r := newReplicas(t, p, "", "admin: {listen: "+admin+"}")
+	admin, otherAdmin := loopback(freePort(t)), loopback(freePort(t))
+	r := newReplicas(t, p, "", "admin: {listen: "+admin+"}", "admin: {listen: "+otherAdmin+"}")
 	ready := func() *answer { return get(t, "http://"+admin+"/readyz") }
 	ready().wantStatus(t, http.StatusOK).wantText(t, `"sessions":{"ready":true}`)
 	alice := people()["alice"]
@@ -318,6 +318,17 @@ func TestARedisThatStopsAndComesBack(t *testing.T) {
 	}
 	late.follow(callback).wantStatus(t, http.StatusServiceUnavailable)
 	ready().wantStatus(t, http.StatusServiceUnavailable).wantText(t, `"sessions":{"ready":false,"why":"`)
+	metrics := get(t, "http://"+admin+"/metrics").body + get(t, "http://"+otherAdmin+"/metrics").body
+	for _, want := range []string{`reason="store-unavailable",route="localhost/recorder/",status="5xx"`, `claimproxy_logins_total{provider="invent",result="store-unavailable"} 1`} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	for i := range r.all {
+		if log := running[i].out.since(0); !strings.Contains(log, "the session store cannot be used as it should") || !strings.Contains(log, "connection refused") {
+			t.Errorf("the log of number %d does not say why", i)
+		}
+	}
 
 	r.redis.start(t)
 	for i := range r.all {

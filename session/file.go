@@ -130,7 +130,7 @@ func tightenMode(path string) error {
 	return os.Chmod(path, 0o600)
 }
 
-// open opens the database and loads it. bbolt panics on some kinds of damage, and
+// open opens the database and looks at it. bbolt panics on some kinds of damage, and
 // reading a file that is shorter than it says raises a memory fault; both become
 // errors here.
 func (f *File) open(path string, o FileOptions) (err error) {
@@ -151,7 +151,7 @@ func (f *File) open(path string, o FileOptions) (err error) {
 	case err != nil:
 		return fmt.Errorf("session store %q: %w", path, err)
 	}
-	if err := f.load(); err != nil {
+	if err := f.load(path); err != nil {
 		f.db.Close()
 		return fmt.Errorf("session store %q: %w", path, err)
 	}

@@ -133,12 +133,17 @@ func TestFileWithUnreadableEntriesServesTheOthers(t *testing.T) {
 		lonely, short := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
 		return errors.Join(
 			heads.Put(lonely, make([]byte, 40)), heads.Put(short, []byte("x")), boxes.Put(short, []byte("y")),
-			boxes.Put(bytes.Repeat([]byte{3}, 32), make([]byte, 40)), heads.Put([]byte("odd key"), make([]byte, 40)),
+			heads.Put([]byte("odd key"), make([]byte, 40)),
 		)
 	})
 	f = openFile(t, dir)
 	s = openStore(t, f)
 	wantPerson(t, s, jane, "jane")
+	for n := range byte(3) {
+		if e, err := f.Load(t.Context(), session.Key(bytes.Repeat([]byte{n}, 32))); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("entry %d: got %v, %v, want %v", n, e, err, session.ErrNotFound)
+		}
+	}
 	if _, err := s.Sweep(t.Context()); err != nil {
 		t.Fatalf("Sweep: %v", err)
 	}
@@ -148,6 +153,9 @@ func TestFileWithUnreadableEntriesServesTheOthers(t *testing.T) {
 	edit(t, dir, func(tx *bbolt.Tx) error {
 		if n := tx.Bucket([]byte("boxes")).Stats().KeyN; n != 1 {
 			t.Errorf("after the first sweep the file holds %d boxes, want 1", n)
+		}
+		if n := tx.Bucket([]byte("heads")).Stats().KeyN; n != 2 {
+			t.Errorf("after the first sweep the file holds %d heads, want 1 and the odd key", n)
 		}
 		return nil
 	})

@@ -103,6 +103,9 @@ func TestFileTakesNoMoreMemoryThanItMay(t *testing.T) {
 	}
 	f = open()
 	defer f.Close()
+	if after := heap(); after > before+1<<20 {
+		t.Errorf("after a start that nobody has come to yet: %d sessions take %d KiB, want next to nothing", n, (after-before)>>10)
+	}
 	look()
 	if swept, err := f.Sweep(t.Context(), time.UnixMilli(1e12+n/2)); err != nil || swept != n/2 {
 		t.Errorf("swept %d, %v; want %d", swept, err, n/2)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -12,10 +13,10 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// load sets the file up, or reads what is in it: into memory, as far as that has room.
-// Entries that make no whole are left to the first sweep.
-func (f *File) load() error {
-	format, err := f.readAll()
+// load sets the file up, or looks whether all of it is there. It reads next to nothing:
+// a start takes the same with ten sessions and with a million.
+func (f *File) load(path string) error {
+	format, err := f.look(path)
 	if err != nil || format == fileFormat {
 		return err
 	}
@@ -38,8 +39,13 @@ func (f *File) load() error {
 	})
 }
 
-// readAll returns the file's format, zero for a file that was not set up.
-func (f *File) readAll() (format byte, err error) {
+// look returns the file's format, zero for a file that was not set up. It panics where
+// the file is not what was written.
+func (f *File) look(path string) (format byte, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
 	err = f.db.View(func(tx *bbolt.Tx) error {
 		about := tx.Bucket(bucketAbout)
 		if about == nil {
@@ -51,29 +57,15 @@ func (f *File) readAll() (format byte, err error) {
 		default:
 			return fmt.Errorf("expected file format [%d], got %v: another version of claimproxy wrote it", fileFormat, is)
 		}
-		heads, boxes := tx.Bucket(bucketHeads), tx.Bucket(bucketBoxes)
-		err := heads.ForEach(func(k, head []byte) error {
-			key, isKey := keyFrom(k)
-			if e, ok := decodeEntry(head, boxes.Get(k)); isKey && !ok {
-				f.doomed[key] = struct{}{}
-			} else if isKey && f.memory.fits(&e) {
-				f.memory.put(key, e.clone())
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+		if info.Size() < tx.Size() {
+			panic(fmt.Sprintf("it has %d bytes and should have %d", info.Size(), tx.Size()))
 		}
-		return boxes.ForEach(func(k, _ []byte) error {
-			if key, isKey := keyFrom(k); isKey && heads.Get(k) == nil {
-				f.doomed[key] = struct{}{}
-			}
-			return nil
-		})
+		for _, name := range [][]byte{bucketHeads, bucketBoxes} {
+			tx.Bucket(name).Cursor().First()
+			tx.Bucket(name).Cursor().Last()
+		}
+		return nil
 	})
-	if err == nil && len(f.doomed) > 0 {
-		f.log.Warn("session store: some sessions could not be read", "count", len(f.doomed))
-	}
 	return format, err
 }
 
@@ -120,11 +112,11 @@ func (f *File) tagged(tag Tag) (keys []Key, err error) {
 	return keys, err
 }
 
-// over returns the keys of the entries that Sweep may remove.
+// over returns the keys of the entries that Sweep may remove, and of what is no entry.
 func (f *File) over(now time.Time) (keys []Key, err error) {
 	err = f.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketHeads).ForEach(func(k, head []byte) error {
-			if key, isKey := keyFrom(k); isKey && len(head) >= 8 && endsIn(head).Before(now) {
+			if key, isKey := keyFrom(k); isKey && (len(head) < 8 || endsIn(head).Before(now)) {
 				keys = append(keys, key)
 			}
 			return nil

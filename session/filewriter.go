@@ -155,7 +155,7 @@ func (f *File) decide(batch []*operation) []*operation {
 		}
 		if op.remove {
 			op.swept = !op.ifOver.IsZero() && there && old.Ends.Before(op.ifOver)
-			if op.swept || op.ifOver.IsZero() {
+			if op.swept || op.ifOver.IsZero() || !there { // what is no whole entry goes as well
 				pending[op.key] = op
 				changes = append(changes, op)
 			}

@@ -56,9 +56,6 @@ func (r *residents) put(key Key, e Entry) {
 	r.size += cost
 }
 
-// fits says whether an entry has room without another having to go.
-func (r *residents) fits(e *Entry) bool { return r.size+costOf(e) <= r.max }
-
 // evict removes one of those that were used the longest ago: the first of a few.
 func (r *residents) evict() {
 	var victim Key

@@ -106,6 +106,10 @@ func (n *Renewer) refresh(ctx context.Context, p *provider.Provider, rec *sessio
 		switch {
 		case errors.As(err, &u):
 			return &rotated, err
+		case errors.Is(err, provider.ErrNotYet), errors.Is(err, provider.ErrExpired):
+			// It was made a moment ago: a clock is wrong, which says nothing about anybody.
+			return &rotated, &session.Unavailable{Reason: session.ReasonProviderUnavailable, Cause: err,
+				Sentence: "Your session cannot be checked right now, because a clock is wrong. Please tell whoever runs this service."}
 		case err != nil:
 			return &rotated, ended(err)
 		}

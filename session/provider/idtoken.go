@@ -106,9 +106,9 @@ func (p *Provider) checkIDToken(t *JWT, want Expected) error {
 	case !ok:
 		return errors.New("iat is missing")
 	case iat.After(now.Add(leeway)):
-		return errors.New("iat is in the future: do the clocks differ?")
+		return fmt.Errorf("%w: iat is in the future: do the clocks differ?", ErrNotYet)
 	case iat.Before(now.Add(-maxIDTokenAge)):
-		return errors.New("iat is too long ago")
+		return fmt.Errorf("%w: iat is too long ago: do the clocks differ?", ErrExpired)
 	}
 	if err := p.checkIDTokenAudience(c); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,6 +25,10 @@ type cage struct {
 	admin string
 	app   *recorder
 	otlp  *gathered
+	// never are the secrets that are in no answer at all, not even in a cookie or on the way
+	// to the provider: tokens, and the program's own.
+	never leaks
+	redis *redisProcess // nil: sessions are in a file
 
 	mu    sync.Mutex
 	pages []*answer // of claimproxy's own
@@ -42,7 +47,7 @@ func (g *gathered) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(&g.text, "%v\n", r.Header)
 }
 
-func newCage(t *testing.T) *cage {
+func newCage(t *testing.T, inRedis bool) *cage {
 	t.Helper()
 	c := &cage{changing: newChanging(t), admin: loopback(freePort(t)), app: newRecorder(t), otlp: new(gathered)}
 	c.Recorder = c.app.url
@@ -53,24 +58,40 @@ func newCage(t *testing.T) *cage {
 	c.provider.SetClient(devprovider.Client{ID: "proxy-web", Secret: "canary-client-secret-0123456789", RedirectURIs: []string{c.url + "/.auth/callback/invent"}})
 	c.ada = c.provider.Issue("ada", "proxy-web", "openid profile").AccessToken
 	c.bob = c.provider.Issue("bob", "proxy-web", "openid profile").AccessToken
-	c.leaks.add(c.ada, c.bob)
+	c.secret("canary-client-secret-0123456789", c.ada, c.bob)
 	c.provider.Rewrite(devprovider.TokenReply, func(reply map[string]any) {
 		for _, name := range []string{"access_token", "refresh_token", "id_token"} {
 			text, _ := reply[name].(string)
-			c.leaks.add(text)
+			c.secret(text)
 		}
 	})
-	c.config = changingConfig + fmt.Sprintf(`  - {path: /away/, upstream: "http://127.0.0.1:9", allow: signed-in}
+	keeping := "{recheck: 1s, grace: 1s}"
+	if inRedis {
+		own := freshSecret(t, c.site)
+		c.write("session-secret", own)
+		c.secret(strings.TrimSpace(own), redisPassword)
+		c.redis = newRedis(t, c.site)
+		keeping = c.redis.session(c.site, ", recheck: 1s, grace: 1s")
+	}
+	c.config = changingConfig + fmt.Sprintf(`  - {path: /forwarding/, upstream: recorder, allow: developers, forward_token: true}
+  - {path: /forwarding-away/, upstream: "http://127.0.0.1:9", allow: developers, forward_token: true}
+  - {path: /away/, upstream: "http://127.0.0.1:9", allow: signed-in}
 admin: {listen: %q}
 audit: {file: "{{.Dir}}/audit.log"}
 tracing: {endpoint: %q}
-session: {recheck: 1s, grace: 1s}
-`, c.admin, collector.URL)
+session: %s
+`, c.admin, collector.URL, keeping)
 	// Routes come before the tests, which stand last in what both share.
 	before, tests, _ := strings.Cut(c.config, "tests:\n")
-	i := strings.Index(tests, "  - {path: /away/")
+	i := strings.Index(tests, "  - {path: /forwarding/")
 	c.config = before + tests[i:strings.Index(tests, "admin:")] + "tests:\n" + tests[:i] + tests[strings.Index(tests, "admin:"):]
 	return c
+}
+
+// secret remembers secrets that are in no answer at all.
+func (c *cage) secret(secrets ...string) {
+	c.leaks.add(secrets...)
+	c.never.add(secrets...)
 }
 
 // saw keeps an answer of claimproxy's own.
@@ -123,13 +144,24 @@ func quoting(status int, code string) http.HandlerFunc {
 // the traces, claimproxy's own pages and what the application gets.
 func TestNothingSecretLeavesTheProgram(t *testing.T) {
 	t.Parallel()
-	c := newCage(t)
-	c.start()
-	secret, err := os.ReadFile(filepath.Join(c.dir, "state", "secret"))
-	if err != nil {
-		t.Fatal(err)
+	for name, inRedis := range map[string]bool{"sessions in a file": false, "sessions in Redis": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nothingSecretLeaves(t, newCage(t, inRedis))
+		})
 	}
-	c.leaks.add(strings.TrimSpace(string(secret)), "query-0123456789")
+}
+
+func nothingSecretLeaves(t *testing.T, c *cage) {
+	c.start()
+	if c.redis == nil {
+		secret, err := os.ReadFile(filepath.Join(c.dir, "state", "secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.secret(strings.TrimSpace(string(secret)))
+	}
+	c.leaks.add("query-0123456789")
 
 	// What goes well.
 	ada := c.signIn("ada")
@@ -139,6 +171,11 @@ func TestNothingSecretLeavesTheProgram(t *testing.T) {
 	c.saw(ada.visit(c.url + "/.auth/me"))
 	c.saw(ada.fetch(http.MethodGet, c.url+"/.auth/me", "Accept: application/json"))
 	c.saw(bob.visit(c.url + "/developers/"))
+	for _, path := range []string{"/forwarding/x", "/forwarding-away/x"} {
+		c.saw(c.bearer(path, c.ada))
+		c.saw(c.bearer(path, c.bob))
+		c.saw(ada.visit(c.url + path))
+	}
 
 	// What strangers and broken programs send.
 	const forged = "canary-forged-0123456789"
@@ -149,7 +186,7 @@ func TestNothingSecretLeavesTheProgram(t *testing.T) {
 		{"Cookie: claimproxy=" + forged}, {"Cookie: claimproxy=" + c.sessionCookie(ada).Value + "x"}, {"Authorization: " + forged},
 		{"X-Forwarded-User: " + forged}, {"Authorization: Bearer " + c.ada, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: " + forged},
 	} {
-		for _, path := range []string{"/developers/", "/public/", "/closed/", "/away/", "/nowhere", "/.auth/me", "/.auth/check", "/%2e%2e/x"} {
+		for _, path := range []string{"/developers/", "/public/", "/closed/", "/away/", "/forwarding/", "/forwarding-away/", "/nowhere", "/.auth/me", "/.auth/check", "/%2e%2e/x"} {
 			c.saw(get(t, c.url+path+"?access_token="+forged+"&code="+forged, headers...))
 		}
 	}
@@ -170,7 +207,7 @@ func TestNothingSecretLeavesTheProgram(t *testing.T) {
 			c.provider.Override(e, quoting(status, "invalid_grant"))
 		}
 		token := c.provider.Issue("ada", "proxy-web", "openid").AccessToken
-		c.leaks.add(token)
+		c.secret(token)
 		c.saw(c.bearer("/developers/", token))
 		c.saw(c.bearer("/developers/", forged+fmt.Sprint(status)))
 		c.signIn("ada")
@@ -212,7 +249,9 @@ func TestNothingSecretLeavesTheProgram(t *testing.T) {
 		t.Error("no traces were delivered")
 	}
 	c.leaks.wantNone(t, "the traces", traces)
+	c.wantNothingKept(t)
 	c.app.mu.Lock()
+	c.wantForwarded(t)
 	arrivals, err := json.Marshal(c.app.seen)
 	c.app.mu.Unlock()
 	if err != nil {
@@ -224,7 +263,16 @@ func TestNothingSecretLeavesTheProgram(t *testing.T) {
 	// The links of a page lead the person back to what they had asked for.
 	c.leaks.forget("query-0123456789")
 	for _, page := range c.pages {
-		c.leaks.wantNone(t, fmt.Sprintf("the answer %d to %s %s", page.status, page.method, page.url.Path), page.body)
+		where := fmt.Sprintf("the answer %d to %s %s", page.status, page.method, page.url.Path)
+		c.leaks.wantNone(t, where, page.body)
+		for name, values := range page.header {
+			secrets := &c.leaks
+			switch name {
+			case "Set-Cookie", "Location", "Refresh":
+				secrets = &c.never // what the browser keeps, or takes along to where it is led
+			}
+			secrets.wantNone(t, "the field "+name+" of "+where, strings.Join(values, "\n"))
+		}
 	}
 	// Queries are forwarded byte for byte, and so are schemes that are no business of
 	// claimproxy's.
@@ -232,6 +280,58 @@ func TestNothingSecretLeavesTheProgram(t *testing.T) {
 	c.leaks.wantNone(t, "what the application got", string(arrivals))
 	if len(c.pages) < 100 {
 		t.Errorf("%d answers were looked at, want at least 100", len(c.pages))
+	}
+}
+
+// wantForwarded looks at what the application got where a token is forwarded: that token,
+// as it came, and nobody's cookie. It then takes those fields away, so that what is left
+// can be looked through like everything else. The caller holds the application's lock.
+func (c *cage) wantForwarded(t *testing.T) {
+	t.Helper()
+	tokens, people := 0, 0
+	for _, a := range c.app.seen {
+		if !strings.HasPrefix(a.URI, "/forwarding/") {
+			continue
+		}
+		switch field := a.Header.Get("Authorization"); field {
+		case "Bearer " + c.ada:
+			tokens++
+			a.Header.Del("Authorization")
+		case "":
+			people++
+		default:
+			t.Errorf("the application got another token than was sent: %.20s", field)
+		}
+	}
+	if tokens == 0 || people == 0 {
+		t.Errorf("%d requests were forwarded with a token and %d without", tokens, people)
+	}
+}
+
+// wantNothingKept looks through everything that the program has left on disks, or in
+// Redis, which has written every command down that it was sent.
+func (c *cage) wantNothingKept(t *testing.T) {
+	t.Helper()
+	dir := filepath.Join(c.dir, "state")
+	if c.redis != nil {
+		c.redis.stop(t)
+		dir = c.redis.dir
+	}
+	size := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || path == filepath.Join(c.dir, "state", "secret") {
+			return err
+		}
+		kept, err := os.ReadFile(path)
+		size += len(kept)
+		c.leaks.wantNone(t, path, string(kept))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size < 1000 {
+		t.Errorf("%d bytes were kept, which is no session", size)
 	}
 }
 

@@ -113,7 +113,8 @@ func (v *victim) start() {
 	}
 }
 
-// client is a browser as far as that matters here; it follows redirects.
+// get asks for a page as a browser does: one with a jar follows redirects, one without
+// shows what the first answer is.
 func (v *victim) get(ctx context.Context, jar http.CookieJar, transport http.RoundTripper) (status int, err error) {
 	client := &http.Client{Jar: jar, Transport: transport, Timeout: patience}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url+"/page", nil)

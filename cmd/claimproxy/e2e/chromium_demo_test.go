@@ -14,6 +14,7 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b := newWindow(t).tab()
 	b.open(open)
 	b.until(`document.querySelector("button[name=person][value=ada]") !== null`)
+	b.wantGoodLooks("demo people")
 	b.do(click(`button[name=person][value=ada]`))
 	b.arrive(open)
 	b.wantText("Hello, ada.", "Reports per week")
@@ -25,6 +26,7 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.until(`!document.querySelector("#echo-input").disabled`)
 	b.do(typeInto(`#echo-input`, "hello\r"))
 	b.until(`document.querySelector("#echo-log").textContent.includes("hello")`)
+	b.wantGoodLooks("demo")
 	b.expect("a status of 401", "ERR_") // the stream of a session that ends breaks off
 	b.press("Sign out")
 	b.press("Sign out")

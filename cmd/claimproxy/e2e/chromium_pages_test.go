@@ -162,7 +162,11 @@ const faults = `(() => {
 	const faults = [];
 	const root = document.documentElement;
 	if (root.scrollWidth > root.clientWidth) faults.push("is " + root.scrollWidth + " wide in a window of " + root.clientWidth);
-	const rgba = text => { const n = text.match(/[\d.]+/g).map(Number); return n.length === 3 ? [...n, 1] : n; };
+	const rgba = text => {
+		const n = text.match(/[\d.]+/g).map(Number);
+		if (text.startsWith("color(srgb ")) n.splice(0, 3, ...n.slice(0, 3).map(c => c * 255));
+		return n.length === 3 ? [...n, 1] : n;
+	};
 	const luminance = ([r, g, b]) => { const l = c => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4; return .2126 * l(r) + .7152 * l(g) + .0722 * l(b); };
 	const ground = e => {
 		for (; e; e = e.parentElement) {
@@ -186,6 +190,7 @@ const faults = `(() => {
 		const box = range.getBoundingClientRect();
 		for (let p = e; p !== document.body; p = p.parentElement) {
 			const around = p.getBoundingClientRect();
+			if (getComputedStyle(p).overflowX === "auto") break; // can be scrolled to
 			if (getComputedStyle(p).display !== "inline" && (box.left < around.left - 1 || box.right > around.right + 1)) { faults.push(JSON.stringify(text) + " sticks out of " + p.tagName); break; }
 		}
 	}
@@ -193,11 +198,12 @@ const faults = `(() => {
 	return faults;
 })()`
 
-// wantKeyboard presses Tab until the end of the page: every link and button has its turn, in
+// wantKeyboard presses Tab until the end of the page: every link and button, and what has to be scrolled, has its turn, in
 // the order in which they are read, is in sight then, and shows it by a ring that is in sight too.
 func (b *tab) wantKeyboard(about string) {
 	b.t.Helper()
-	const all = `[...document.querySelectorAll("a, button, summary, input:not([type=hidden])")].filter(e => e.checkVisibility())`
+	const all = `[...document.querySelectorAll("*")].filter(e => e.checkVisibility() && (e.matches("a, button, summary, input:not([type=hidden])") ||
+		getComputedStyle(e).overflowX === "auto" && e.scrollWidth > e.clientWidth))`
 	// Where an element with the focus was taken away, Tab goes on from there.
 	eval[bool](b, `(() => { const e = document.createElement("p"); e.tabIndex = -1; document.body.prepend(e); e.focus(); e.remove(); return true; })()`)
 	for i := range eval[int](b, all+".length") {

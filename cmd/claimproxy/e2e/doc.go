@@ -11,6 +11,9 @@
 // Debian's Chromium walks through the pages. A native program is played by a
 // client that follows RFC 8252.
 //
+// "go test -run 'Pages|Form|Demo' -pictures DIR" leaves a picture of each page in a
+// directory, light and dark, wide and narrow, for somebody to look at.
+//
 // What a test needs and the machine lacks makes it skip with a sentence that
 // says what to install, and fail where CI is set. "make deps" installs all of it.
 package e2e

@@ -44,9 +44,8 @@ var startChromium = sync.OnceValues(func() (context.Context, error) {
 
 // window is a window of Chromium with cookies and a cache that no other window knows.
 type window struct {
-	t    testing.TB
-	ctx  context.Context
-	tabs int
+	t   testing.TB
+	ctx context.Context
 }
 
 // newWindow opens a window that is closed when the test ends.

@@ -29,7 +29,7 @@ func (p *Proxy) isQuestion(r *http.Request, j *Judgement) bool {
 		return false
 	}
 	_, envoys := p.envoyTarget(r)
-	return envoys || j.Own && j.Target.Path == p.endpoints+checkPath
+	return envoys || j.Own && (j.Target.Path == p.endpoints+checkPath || p.oauth2Proxy && j.Target.Path == OAuth2ProxyAuth)
 }
 
 // check answers a front proxy that asks whether a request may pass. It is the same
@@ -60,7 +60,7 @@ func (p *Proxy) check(x *exchange) {
 	x.request, x.target, x.route, x.verdict = q.asked, j.Target, j.Route, j.Verdict
 	p.logCause(x, x.verdict)
 	x.Header()[reasonHeader] = []string{string(x.verdict.Reason)}
-	p.answerCheck(x, q.redirect)
+	p.answerCheck(x, &q)
 }
 
 // refuseQuestion answers a question that is none. The sentence is for whoever sets up
@@ -71,14 +71,18 @@ func (p *Proxy) refuseQuestion(x *exchange, sentence string) {
 }
 
 // answerCheck turns the verdict into one of the few answers that front proxies know.
-func (p *Proxy) answerCheck(x *exchange, redirect bool) {
+func (p *Proxy) answerCheck(x *exchange, q *question) {
 	v := x.verdict
 	switch v.Outcome {
 	case Allow:
-		p.answerAllowed(x)
+		if q.oauth2Proxy {
+			p.answerAccepted(x)
+			return
+		}
+		p.answerAllowed(x, http.StatusOK)
 	case SignIn:
 		if x.route.SignIn.Has(Browser) && answer.IsNavigation(x.request) {
-			if redirect {
+			if q.redirect {
 				p.answers.Redirect(x, x.request, http.StatusFound, p.signInURL(x))
 				return
 			}
@@ -103,7 +107,7 @@ func (p *Proxy) answerCheck(x *exchange, redirect bool) {
 // answerAllowed says yes, with every identity header of the route, empty where
 // nothing is known: a front proxy copies these headers onto the request, and one that
 // is not there would leave in place what a client sent (CVE-2026-30851).
-func (p *Proxy) answerAllowed(x *exchange) {
+func (p *Proxy) answerAllowed(x *exchange, status int) {
 	identity := make(http.Header)
 	x.leftOut = p.setIdentity(identity, x.route, &x.target, &x.verdict)
 	for i := range x.route.headers.all {
@@ -113,7 +117,7 @@ func (p *Proxy) answerAllowed(x *exchange) {
 	if x.route.Assertion {
 		x.Header()[assertionHeader] = []string{identity.Get(assertionHeader)}
 	}
-	p.answers.Empty(x, http.StatusOK)
+	p.answers.Empty(x, status)
 }
 
 // envoyTarget is the target that a request in Envoy's form asks about, as it came.

@@ -44,6 +44,9 @@ type Config struct {
 	// ForwardAuth is how front proxies ask whether a request may pass; only trusted
 	// ones may. The zero value answers none.
 	ForwardAuth ForwardAuth
+	// OAuth2Proxy also answers the questions of front proxies at OAuth2ProxyAuth, which has
+	// to be among OwnPaths, as oauth2-proxy would.
+	OAuth2Proxy bool
 	// Policies are those that a front proxy may name in its question.
 	Policies map[string]*policy.Rule
 	// Sessions and Tokens say who is calling. Each may be nil if no route takes its
@@ -99,6 +102,7 @@ type Proxy struct {
 	trusted   trusted
 	// forwardAuth is how front proxies ask, and policies what they may ask by.
 	forwardAuth ForwardAuth
+	oauth2Proxy bool
 	policies    map[string]*Entry
 	own         http.Handler
 	ownPaths    ownPaths
@@ -146,6 +150,7 @@ func New(c Config) (_ *Proxy, err error) {
 		style:       c.Endpoints + answer.StylePath,
 		endpoints:   c.Endpoints,
 		forwardAuth: c.ForwardAuth,
+		oauth2Proxy: c.OAuth2Proxy,
 		own:         c.Own,
 		table:       c.Table,
 		sessions:    c.Sessions,

@@ -34,6 +34,8 @@ type question struct {
 	policies []string
 	// redirect: people who have to sign in are to be sent there at once.
 	redirect bool
+	// oauth2Proxy: the front proxy was set up for oauth2-proxy.
+	oauth2Proxy bool
 }
 
 // questionIn reads the question that a request is. The sentence says what is wrong
@@ -42,6 +44,7 @@ type question struct {
 func (p *Proxy) questionIn(x *exchange) (q question, sentence string) {
 	r := *x.request
 	q.asked = &r
+	q.oauth2Proxy = x.target.Path == OAuth2ProxyAuth
 	r.Body = http.NoBody
 	if target, ok := p.envoyTarget(&r); ok {
 		// The query is the client's, so there are no options in it.

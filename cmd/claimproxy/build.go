@@ -89,12 +89,13 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	}
 	own := &ownPages{
 		endpoints: cfg.Endpoints, keys: signer, answers: answers, login: pages, qfield: qfieldClouds(cfg),
+		compat: newOAuth2Proxy(cfg, sessions, answers),
 		native: &native.Handler{Providers: providers, Origin: resources, ProviderHeader: cfg.Native.ProviderHeader, Endpoints: cfg.Endpoints, Answers: answers},
 	}
 	p, err := proxy.New(proxy.Config{
 		Table: table, Sessions: sessions, Refresh: store.refresh, Tokens: tokens, Changes: []proxy.Changes{store.changes, tokens}, Own: own, Forms: pages,
 		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
-		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), Policies: c.asked,
+		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), OAuth2Proxy: len(cfg.CompatPaths()) > 0, Policies: c.asked,
 		TokenFields: cfg.TokenHeaders(), ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
 		Connections: &in.connections, Transport: in.watch.throughUpstream(), Asserter: signer, MayAllow: in.watch.mayAllow(cfg),
 	})

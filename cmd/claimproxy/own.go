@@ -21,6 +21,7 @@ type ownPages struct {
 	answers   *answer.Answers
 	login     *login.Handler
 	native    *native.Handler
+	compat    *oauth2Proxy // nil: there is none
 	// qfield are the hosts where programs look for a QFieldCloud.
 	qfield map[string]native.QFieldCloud
 }
@@ -42,6 +43,9 @@ func (o *ownPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if o.compat.serve(w, r) {
+		return
+	}
 	switch r.URL.Path {
 	case o.endpoints + answer.StylePath:
 		o.answers.ServeStyle(w, r)
@@ -60,6 +64,7 @@ func hostOf(r *http.Request) string { return (&url.URL{Host: r.Host}).Hostname()
 // ownPaths are the paths outside endpoints that are claimproxy's own.
 func ownPaths(cfg *config.Config) []string {
 	paths := append(slices.Sorted(maps.Keys(callbackPaths(cfg))), native.ResourcePath, native.ResourcePath+"/")
+	paths = append(paths, cfg.CompatPaths()...)
 	for _, host := range bracketed(slices.Sorted(maps.Keys(qfieldClouds(cfg)))) {
 		paths = append(paths, host+native.QFieldProvidersPath, host+native.QFieldInfoPath)
 	}

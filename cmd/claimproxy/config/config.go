@@ -48,6 +48,13 @@ type Config struct {
 	// Nothing below it is ever forwarded. The default is /.auth.
 	Endpoints string `yaml:"endpoints"`
 
+	// Compat are other programs at whose addresses claimproxy answers as well, on every
+	// host, so that what was set up for them needs no other ones. "oauth2-proxy" is
+	// /oauth2/auth for trusted proxies that ask (202, 401, 403; X-Auth-Request-User,
+	// -Email, -Groups, -Preferred-Username), /oauth2/start and /oauth2/sign_in with rd for
+	// return_to, /oauth2/sign_out and /oauth2/userinfo. There are none by default.
+	Compat []Compat `yaml:"compat,many"`
+
 	// Admin is the listener for those who run claimproxy. Left out, there is none.
 	Admin *Admin `yaml:"admin"`
 

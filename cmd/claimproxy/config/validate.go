@@ -84,6 +84,7 @@ func (l *loader) validateTop(c *Config) {
 	if l.good(&c.Endpoints) {
 		l.checkFixedPath(&c.Endpoints, c.Endpoints, "/.auth")
 	}
+	l.validateCompat(c)
 	l.validateAdmin(c)
 	l.validateAudit(c)
 	l.validateTracing(c)

@@ -109,6 +109,10 @@ func (l *loader) validateRoutePath(c *Config, r *Route) {
 			return
 		}
 	}
+	if slices.Contains(c.CompatPaths(), r.Path) {
+		l.bad(&r.Path, "this route can never match: %s is an address of oauth2-proxy, see compat", quote(r.Path))
+		return
+	}
 	for i := range c.Providers {
 		p := &c.Providers[i]
 		if r.Path == p.CallbackPath && c.PublicURL != nil && slices.Contains(r.Hosts, c.PublicURL.Hostname()) {

@@ -62,7 +62,7 @@ func (l *loader) validateRequest(c *Config, t *Test, r *TestRequest) {
 		return
 	}
 	isCallback := func(p Provider) bool { return p.CallbackPath == r.Path }
-	if below(c.Endpoints, r.Path) || below(wellKnown, r.Path) || r.Host == c.PublicURL.Hostname() && slices.ContainsFunc(c.Providers, isCallback) {
+	if below(c.Endpoints, r.Path) || below(wellKnown, r.Path) || slices.Contains(c.CompatPaths(), r.Path) || r.Host == c.PublicURL.Hostname() && slices.ContainsFunc(c.Providers, isCallback) {
 		l.bad(r, "%s is claimproxy's own, and no route decides there", quote(r.Path))
 		return
 	}

@@ -111,8 +111,9 @@ func (b *tab) listen(event any) {
 		}
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
-			// That a page itself came with an error is what tests are about.
-			if e.Entry.Source != log.EntrySourceNetwork || !slices.Contains(b.documents, e.Entry.URL) {
+			// That a page itself came with an error is what tests are about, and a provider
+			// need not have the icon that browsers ask every host for.
+			if e.Entry.Source != log.EntrySourceNetwork || !slices.Contains(b.documents, e.Entry.URL) && !strings.HasSuffix(e.Entry.URL, "/favicon.ico") {
 				b.complaints = append(b.complaints, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 			}
 		}

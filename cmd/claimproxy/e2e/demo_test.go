@@ -8,15 +8,22 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
+// demos is held while a demo runs. All of them like the same port, and a test that looks
+// whether nobody listens any more must not meet the next one there.
+var demos sync.Mutex
+
 // startDemo runs "claimproxy demo" with a directory of its own for temporary
 // files, and returns the program, what it printed and that directory.
 func startDemo(t *testing.T) (p *process, guide, temp string) {
 	t.Helper()
+	demos.Lock()
+	t.Cleanup(demos.Unlock)
 	temp = t.TempDir()
 	program := binary(t)
 	begun := time.Now()

@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -38,26 +36,10 @@ func TestAQtProgramSignsIn(t *testing.T) {
 		s := setup.site(t)
 		s.Recorder = newRecorder(t).url
 		s.start()
-		p, err := startProcess("the Qt program", t.TempDir(), nil, program, s.url+"/recorder/data")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(p.kill)
-		p.showOnFailure(t)
-		var open []string
-		eventually(t, patience, "it asks for a browser", func() bool {
-			if !p.running() {
-				t.Fatalf("it has ended:\n%s", p.out.since(0))
-			}
-			open = regexp.MustCompile(`open: (\S+)\n`).FindStringSubmatch(p.out.since(0))
-			return open != nil
-		})
-		b := newBrowser(t)
-		b.follow(b.atProvider(b.visit(open[1]), s.idp, people()["alice"], true)).wantStatus(t, http.StatusOK)
-		<-p.ended
+		printed := signInFor(t, s, program, s.url+"/recorder/data")
 		for _, want := range []string{"before: 401\n", "after: 200 {", "refreshed: 200 {", "another token: yes\n", `"alice"`} {
-			if !strings.Contains(p.out.since(0), want) {
-				t.Errorf("it did not print %q:\n%s", want, p.out.since(0))
+			if !strings.Contains(printed, want) {
+				t.Errorf("it did not print %q:\n%s", want, printed)
 			}
 		}
 	})

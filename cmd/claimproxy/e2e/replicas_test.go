@@ -8,7 +8,6 @@ import (
 	"net/http/httputil"
 	"os/exec"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -249,28 +248,7 @@ func TestReplicasRefreshOnce(t *testing.T) {
 			who := p.newPerson(t, "teams/kde-developers")
 			b := r.browser()
 			b.signIn(r.url+"/recorder/", p, who).wantStatus(t, http.StatusOK)
-			cookie := r.sessionCookie(b)
-			for round := range 3 {
-				before := strings.Count(p.process.out.since(0), `Started POST "/oauth/token"`)
-				p.expireAll(t, who)
-				time.Sleep(1100 * time.Millisecond) // until the session has to be checked
-				var good atomic.Int64
-				var wg sync.WaitGroup
-				for range 50 {
-					wg.Go(func() {
-						if withCookie(t, r.url, cookie).visit(r.url+"/recorder/").status == http.StatusOK {
-							good.Add(1)
-						}
-					})
-				}
-				wg.Wait()
-				if good.Load() != 50 {
-					t.Errorf("round %d: %d of 50 requests were let in", round, good.Load())
-				}
-				if n := strings.Count(p.process.out.since(0), `Started POST "/oauth/token"`) - before; p.kind == "doorkeeper" && n != 1 {
-					t.Errorf("round %d: Doorkeeper was asked for tokens %d times, want once", round, n)
-				}
-			}
+			refreshOnce(t, p, who, r.url, r.sessionCookie(b))
 		})
 	}
 }

@@ -72,6 +72,11 @@ var (
 		present: func() bool { return onPath("caddy") },
 		install: "apt-get install --no-install-recommends caddy",
 	}
+	haproxy = tool{
+		name:    "HAProxy",
+		present: func() bool { return haproxyProgram() != "" },
+		install: "apt-get install --no-install-recommends haproxy",
+	}
 	redisServer = tool{
 		name:    "Redis",
 		present: func() bool { return onPath("redis-server") },
@@ -89,9 +94,13 @@ var (
 	}
 )
 
-// nginxProgram finds nginx, which Debian keeps where only root looks. Empty means none.
-func nginxProgram() string {
-	for _, program := range []string{"nginx", "/usr/sbin/nginx"} {
+func nginxProgram() string { return sbinProgram("nginx") }
+
+func haproxyProgram() string { return sbinProgram("haproxy") }
+
+// sbinProgram finds a program that Debian keeps where only root looks. Empty means none.
+func sbinProgram(name string) string {
+	for _, program := range []string{name, "/usr/sbin/" + name} {
 		if onPath(program) {
 			return program
 		}

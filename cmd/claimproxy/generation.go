@@ -116,6 +116,14 @@ func (c *current) look(do func(*service)) {
 	do(g.service)
 }
 
+// alive returns when what answers requests can be had, and what it shares with others is
+// not held by somebody who does not let go.
+func (c *current) alive() {
+	c.look(func(s *service) { s.proxy.Servers() })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+}
+
 // servers says how it stands with the servers of upstreams.
 func (c *current) servers() (all []proxy.ServerState) {
 	c.look(func(s *service) { all = s.proxy.Servers() })

@@ -30,7 +30,8 @@ type process struct {
 	// about.
 	endedSessions stateless.Ended
 	// ready is called once requests are answered.
-	ready func()
+	ready   func()
+	systemd systemd
 }
 
 // open opens the audit log and the addresses. Whatever it returns, close closes what

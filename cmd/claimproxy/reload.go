@@ -35,13 +35,16 @@ func (r *reloader) begin(c *compiled) error {
 func (r *reloader) load(why string) {
 	log := r.process.watch.log
 	began := r.now()
+	r.process.systemd.reloading()
 	if err := r.replace(); err != nil {
+		r.process.systemd.ready(fmt.Sprintf("serving what was loaded before: the files as they are now were not accepted (%v)", err))
 		log.Error("the configuration was not loaded again; the one that is at work stays", "because", why, "error", err)
 		r.process.watch.reloaded(false, r.now())
 		r.process.standByConfiguration(fmt.Sprintf("the files as they were at %s were not accepted (%v), and what was loaded before is at work",
 			began.UTC().Format(time.RFC3339), err))
 		return
 	}
+	r.process.systemd.ready("serving " + r.process.current.now.Load().config.PublicURL.String())
 	log.Info("the configuration was loaded again", "because", why, "took_ms", float64(r.now().Sub(began))/float64(time.Millisecond))
 }
 

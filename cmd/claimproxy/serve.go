@@ -58,7 +58,8 @@ the audit file again, for when it was renamed.`,
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal finds nobody listening, and kills
-		p := &process{watch: watch{log: log, lines: lines}, ready: func() {}}
+		p := &process{watch: watch{log: log, lines: lines}, systemd: systemd{log}}
+		p.ready = func() { p.systemd.ready("serving " + c.config.PublicURL.String()) }
 		p.connections.Standard = os.Getenv(transportVariable) == "standard"
 		to, err := auditTo(*auditFile, c.config.Audit, stdout, log)
 		if err != nil {
@@ -157,6 +158,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	p.stand("")
 	p.standByAudit()
 	p.ready()
+	defer background(func(ctx context.Context) { p.systemd.watchdog(ctx, p.current.alive) })()
 	stopFollowing := func() {}
 	if r.file != "" {
 		stopFollowing = background(func(ctx context.Context) { r.follow(ctx, told) })
@@ -171,6 +173,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	stopFollowing()
 	atMost := p.current.now.Load().config.ShutdownTimeout
 	p.stand("it is draining: the process was told to end")
+	p.systemd.stopping(atMost)
 	log.Info("draining", "at_most", atMost.String())
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), atMost)
 	defer cancel()

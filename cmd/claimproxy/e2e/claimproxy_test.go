@@ -25,6 +25,7 @@ type site struct {
 	idp     *idp
 	leaks   leaks
 	process *process
+	env     []string // more than the tests have
 
 	// config is the file, a template over the fields below.
 	config string
@@ -166,7 +167,7 @@ func (s *site) start() *site {
 	s.t.Helper()
 	file := s.writeConfig()
 	var err error
-	s.process, err = startProcess("claimproxy", s.dir, nil, binary(s.t), "serve", "--config", file)
+	s.process, err = startProcess("claimproxy", s.dir, s.env, binary(s.t), "serve", "--config", file)
 	if err != nil {
 		s.t.Fatal(err)
 	}

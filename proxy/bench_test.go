@@ -142,8 +142,8 @@ func BenchmarkLook(b *testing.B) {
 	x := h.proxy.begin(httptest.NewRecorder(), r)
 	j := h.proxy.Judge(r)
 	x.target, x.route, x.verdict = j.Target, j.Route, j.Verdict
-	_, over := h.proxy.keep(x)
-	defer over()
+	h.proxy.keep(x)
+	defer h.proxy.letGo(x)
 	x.stream.Store(true)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -162,8 +162,8 @@ func BenchmarkKeep(b *testing.B) {
 	x.verdict.Identity = developer(session.AuthBrowser, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, over := h.proxy.keep(x)
-		over()
+		h.proxy.keep(x)
+		h.proxy.letGo(x)
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 // direct is the short way to an upstream that speaks HTTP/1.1 without TLS: a request
 // is written, and its answer read, on the goroutine of whoever asks. http.Transport
 // hands both to two goroutines of each connection and back, which costs more than all
-// that claimproxy does besides. Messages are written by http.Request and read by
-// http.ReadResponse, as there; this is about connections alone.
+// that claimproxy does besides. Answers are read by http.ReadResponse, as there, and requests
+// written as it would, see writeRequest; this is about connections.
 //
 // It takes GET and HEAD without a body, an upgrade or an expectation. Everything else,
 // and every other kind of upstream, is http.Transport's, see server.roundTrip; the
@@ -74,8 +74,30 @@ func (e errUnread) Unwrap() error { return e.cause }
 
 // RoundTrip implements http.RoundTripper for requests that it takes.
 func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
+	return d.send(x, r)
+}
+
+// over returns why nobody waits for the answer to a request any more, nil if somebody does.
+func over(ctx context.Context, x *exchange) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if x != nil && x.wasBroken() != nil {
+		return errEnded
+	}
+	return nil
+}
+
+// send is RoundTrip for a request that is made for an exchange; nil: it is for none. The
+// exchange is told informational answers, unless the context has a trace, and interrupts
+// the connection when it is broken off.
+func (d *direct) send(x *exchange, r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	trace := httptrace.ContextClientTrace(ctx)
+	if x != nil {
+		x.direct = true
+	}
 	c := d.take()
 	for {
 		reused := c != nil
@@ -88,13 +110,13 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		if trace != nil && trace.GotConn != nil {
 			trace.GotConn(httptrace.GotConnInfo{Conn: c.Conn, Reused: reused, WasIdle: reused})
 		}
-		res, err := c.exchange(ctx, r, trace)
+		res, err := c.exchange(ctx, x, r, trace)
 		if err == nil {
 			return res, nil
 		}
 		c.end()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		if err := over(ctx, x); err != nil {
+			return nil, err
 		}
 		if !reused || !errors.As(err, new(errUnread)) {
 			return nil, err
@@ -110,6 +132,7 @@ func (d *direct) open(ctx context.Context) (*directConn, error) {
 	}
 	c := &directConn{Conn: conn, home: d}
 	c.in, c.out = bufio.NewReader(c), bufio.NewWriter(conn)
+	c.arm(d.now())
 	c.interrupt = func() { _ = conn.SetDeadline(time.Unix(1, 0)) }
 	if s, ok := conn.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn()
@@ -134,8 +157,12 @@ func (d *direct) take() *directConn {
 		d.idle[n-1] = nil
 		d.idle = d.idle[:n-1]
 		d.mu.Unlock()
-		if d.now().Sub(c.since) < idleTimeout && c.quiet() {
-			return c
+		now := d.now()
+		if now.Sub(c.since) < idleTimeout {
+			c.arm(now)
+			if c.quiet() {
+				return c
+			}
 		}
 		c.Close()
 	}
@@ -200,6 +227,10 @@ type directConn struct {
 	// bytes came in this exchange.
 	left, got int64
 	since     time.Time // when it was used last
+	// until is when an answer must have begun, at least; zero if there is no such time.
+	until time.Time
+	// x is the exchange that the connection is used for; nil: for none.
+	x *exchange
 	// stop keeps the end of the request's context from interrupting the connection,
 	// and tells whether it has not.
 	stop      func() bool
@@ -233,25 +264,47 @@ func (c *directConn) quiet() bool {
 	return c.in.Buffered() == 0 && c.raw.Read(c.look) == nil && c.silent
 }
 
+// arm limits the time until an answer has begun. To set a timer costs, so it is not set
+// for each request: one may have a sixteenth more time, at most a second.
+func (c *directConn) arm(now time.Time) {
+	if until := now.Add(c.home.timeout); c.until.Before(until) {
+		c.until = until.Add(min(c.home.timeout/16, time.Second))
+		_ = c.SetDeadline(c.until)
+	}
+}
+
+// leave ends the interest of those who might interrupt the connection, and reports
+// whether none of them has.
+func (c *directConn) leave() bool {
+	whole := c.stop()
+	if c.x != nil {
+		whole = c.x.goesBy(nil) && whole
+		c.x = nil
+	}
+	return whole
+}
+
 // end ends a connection in the middle of an exchange.
 func (c *directConn) end() {
-	c.stop()
+	c.leave()
 	c.Close()
 }
 
 // exchange sends a request and reads the answer, but for its body. When there is an
 // error the caller ends the connection.
-func (c *directConn) exchange(ctx context.Context, r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+func (c *directConn) exchange(ctx context.Context, x *exchange, r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
 	c.left, c.got = maxUpstreamHeader, 0
-	_ = c.SetDeadline(c.home.now().Add(c.home.timeout))
 	c.stop = context.AfterFunc(ctx, c.interrupt)
-	failed := r.Write(c.out)
+	if c.x = x; x != nil && !x.goesBy(c) {
+		return nil, errEnded
+	}
+	failed := writeRequest(c.out, r)
 	if failed == nil {
 		failed = c.out.Flush()
 	}
 	// Whatever became of the request, there may be an answer: a server that finds a
 	// header too long says so and reads no further.
-	res, err := c.header(r, trace)
+	res, err := c.header(x, r, trace)
 	if err != nil {
 		if c.got == 0 && !isTimeout(err) {
 			err = errUnread{err}
@@ -259,23 +312,27 @@ func (c *directConn) exchange(ctx context.Context, r *http.Request, trace *httpt
 		return nil, err
 	}
 	c.left = math.MaxInt64
-	_ = c.SetDeadline(time.Time{})
-	if ctx.Err() != nil { // which may have been before the line above
-		return nil, ctx.Err()
+	if res.ContentLength < 0 || res.ContentLength > int64(c.in.Buffered()) {
+		// The rest of it may take its time.
+		c.until = time.Time{}
+		_ = c.SetDeadline(c.until)
+		if err := over(ctx, x); err != nil { // which may have been before the line above
+			return nil, err
+		}
 	}
 	again := failed == nil && !res.Close
 	if res.Body == http.NoBody {
 		c.finish(again)
 		return res, nil
 	}
-	res.Body = &directBody{ctx: ctx, from: res.Body, conn: c, again: again}
+	res.Body = &directBody{ctx: ctx, x: x, from: res.Body, conn: c, again: again}
 	return res, nil
 }
 
 // header reads the header of the answer. Informational ones before it (RFC 9110
 // section 15.2) are told to trace or, where there is none, to the exchange that the
 // request is for.
-func (c *directConn) header(r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+func (c *directConn) header(x *exchange, r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
 	for {
 		res, err := http.ReadResponse(c.in, r)
 		switch {
@@ -295,7 +352,7 @@ func (c *directConn) header(r *http.Request, trace *httptrace.ClientTrace) (*htt
 			if err := trace.Got1xxResponse(res.StatusCode, map[string][]string(res.Header)); err != nil {
 				return nil, err
 			}
-		} else if x, ok := r.Context().Value(exchangeKey{}).(*exchange); ok {
+		} else if x != nil {
 			x.inform(res.StatusCode, res.Header)
 		}
 	}
@@ -304,7 +361,7 @@ func (c *directConn) header(r *http.Request, trace *httptrace.ClientTrace) (*htt
 // finish ends an exchange whose answer was read whole. If again is set, and nothing
 // speaks against it, the connection is kept.
 func (c *directConn) finish(again bool) {
-	if c.stop() && again && c.in.Buffered() == 0 {
+	if c.leave() && again && c.in.Buffered() == 0 {
 		c.home.put(c)
 		return
 	}
@@ -314,6 +371,7 @@ func (c *directConn) finish(again bool) {
 // directBody is the body of an answer.
 type directBody struct {
 	ctx   context.Context // the request's
+	x     *exchange       // that it is for, nil for none
 	from  io.ReadCloser   // never closed: that would read it to its end
 	conn  *directConn
 	again bool
@@ -332,8 +390,8 @@ func (b *directBody) Read(p []byte) (int, error) {
 	case err != nil:
 		b.ended = true
 		b.conn.end()
-		if b.ctx.Err() != nil {
-			err = b.ctx.Err()
+		if why := over(b.ctx, b.x); why != nil {
+			err = why
 		}
 	}
 	return n, err

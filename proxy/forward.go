@@ -27,8 +27,9 @@ const (
 type forwarder struct {
 	name       string
 	connection *connection
-	// way leads to the connection, perhaps past somebody who watches.
-	way http.RoundTripper
+	// way leads to the connection, past somebody who watches if watched is set.
+	way     http.RoundTripper
+	watched bool
 	// short tells that all of its servers are reached on the short way.
 	short bool
 	proxy *httputil.ReverseProxy
@@ -45,15 +46,18 @@ func (p *Proxy) newForwarder(u *Upstream) (*forwarder, error) {
 	}
 	f := &forwarder{name: u.Name, connection: p.connections.take(u)}
 	f.way = p.transport(u.Name, f.connection)
+	f.watched = f.way != http.RoundTripper(f.connection)
 	f.short = !slices.ContainsFunc(f.connection.servers, func(s *server) bool { return s.direct == nil })
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(exchangeOf(pr.In.Context()), pr.In, pr.Out) },
 		Transport:      f.way,
 		FlushInterval:  flushWithin,
 		BufferPool:     buffers,
-		ModifyResponse: p.modifyResponse,
-		ErrorHandler:   p.forwardFailed,
-		ErrorLog:       ErrorLog(p.log),
+		ModifyResponse: func(res *http.Response) error { return p.answered(exchangeOf(res.Request.Context()), res) },
+		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
+			p.forwardFailed(exchangeOf(r.Context()), r.Context(), err)
+		},
+		ErrorLog: ErrorLog(p.log),
 	}
 	return f, nil
 }
@@ -87,14 +91,15 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 		}
 		defer x.body.leaveRest(x)
 	}
-	ctx, over := p.keep(x)
-	defer over()
+	if p.keep(x) {
+		defer p.letGo(x)
+	}
 	defer x.leaveServer()
 	if f.short && isSimple(x.request) {
-		p.carry(ctx, x, f)
+		p.carry(x, f)
 		return
 	}
-	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+	r = r.WithContext(context.WithValue(x.cancelable(), exchangeKey{}, x))
 	if x.body != nil {
 		r.Body = x.body
 	}
@@ -121,24 +126,23 @@ func (p *Proxy) rewrite(x *exchange, in, out *http.Request) {
 		delete(h, "Authorization")
 	}
 	if chain := p.chain(in); len(chain) > 0 {
-		h["X-Forwarded-For"] = []string{strings.Join(chain, ", ")}
+		h["X-Forwarded-For"] = x.line(strings.Join(chain, ", "))
 	}
 	if x.client != "" {
-		h["X-Real-Ip"] = []string{x.client}
+		h["X-Real-Ip"] = x.line(x.client)
 	}
-	h["X-Forwarded-Host"] = []string{t.Authority}
-	h["X-Forwarded-Proto"] = []string{t.Scheme}
+	h["X-Forwarded-Host"] = x.line(t.Authority)
+	h["X-Forwarded-Proto"] = x.line(t.Scheme)
 	if x.route.StripPrefix != "" {
-		h["X-Forwarded-Prefix"] = []string{x.route.StripPrefix}
+		h["X-Forwarded-Prefix"] = x.line(x.route.StripPrefix)
 	}
-	h["X-Request-Id"] = []string{x.id}
+	h["X-Request-Id"] = x.line(x.id)
 	x.leftOut = p.setIdentity(h, x.route, t, &x.verdict)
 	out.Trailer = p.trailers(in)
 }
 
-// modifyResponse looks at an upstream's answer before it is passed on.
-func (p *Proxy) modifyResponse(res *http.Response) error {
-	x := exchangeOf(res.Request.Context())
+// answered looks at an upstream's answer before it is passed on.
+func (p *Proxy) answered(x *exchange, res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols && len(res.Request.Header["Upgrade"]) == 0 {
 		return errors.New("upstream switched protocols without being asked")
 	}
@@ -166,9 +170,9 @@ func (p *Proxy) modifyResponse(res *http.Response) error {
 	return nil
 }
 
-// forwardFailed is called when an upstream gave no answer that could be passed on.
-func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error) {
-	x := exchangeOf(r.Context())
+// forwardFailed is called when an upstream gave no answer that could be passed on. ctx is
+// that of the request to it.
+func (p *Proxy) forwardFailed(x *exchange, ctx context.Context, err error) {
 	if x.status != 0 {
 		return // an upgraded connection broke, and nothing can be said on it
 	}
@@ -182,12 +186,12 @@ func (p *Proxy) forwardFailed(w http.ResponseWriter, r *http.Request, err error)
 		p.tooLarge(x)
 		return
 	}
-	if r.Context().Err() != nil || x.bodyFailed.Load() {
+	if ctx.Err() != nil || x.bodyFailed.Load() {
 		// The client went away, or broke off in the middle of its body. Nobody is
 		// there to be answered, and the upstream is not to blame.
 		panic(http.ErrAbortHandler)
 	}
-	p.log.LogAttrs(r.Context(), slog.LevelWarn, "upstream does not answer",
+	p.log.LogAttrs(ctx, slog.LevelWarn, "upstream does not answer",
 		slog.String("upstream", x.upstream), slog.String("error", unquoted(err.Error())), slog.String("request_id", x.id))
 	x.setRequestID()
 	p.upstreamFailed(x, err)

@@ -104,7 +104,7 @@ func (p *pool) askOnce(ctx context.Context, s *server) error {
 		return err
 	}
 	req.Header.Set("User-Agent", "claimproxy")
-	res, err := s.roundTrip(req, false)
+	res, err := s.send(nil, req, false)
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,7 @@ type exchange struct {
 	own      bool    // it is for a page of our own
 	upstream string  // the name of the one that was asked
 	server   *server // the one of its servers that has answered
+	direct   bool    // it went the short way
 	leftOut  int     // see Event.LeftOut
 	// status is what was sent, 0 as long as nothing was.
 	status int
@@ -83,20 +84,34 @@ type exchange struct {
 	// bodyFailed is set when the request's body could not be read.
 	bodyFailed atomic.Bool
 	underway
-	// filter is applied to informational answers of an upstream.
-	filter func(http.Header)
+	proxy     *Proxy
+	requestID [1]string // for the header of that name
+	// lines is where line puts the values of headers, and filled how many there are.
+	lines  [6]string
+	filled int
+}
+
+// line returns the value of a header that has one line. It is not to be written to.
+func (x *exchange) line(value string) []string {
+	if x.filled == len(x.lines) {
+		return []string{value}
+	}
+	x.filled++
+	x.lines[x.filled-1] = value
+	return x.lines[x.filled-1 : x.filled : x.filled]
 }
 
 // begin gives a request its id, which stands on every answer, and keeps track of
 // what becomes of it.
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{ResponseWriter: w, request: r, id: newRequestID(), began: p.now(), filter: p.dropOwnSetCookies}
+	x := &exchange{ResponseWriter: w, request: r, id: newRequestID(), began: p.now(), proxy: p}
+	x.requestID[0] = x.id
 	x.heard = p.again.count.Load()
 	x.setRequestID()
 	return x
 }
 
-func (x *exchange) setRequestID() { x.Header()["X-Request-Id"] = []string{x.id} }
+func (x *exchange) setRequestID() { x.Header()["X-Request-Id"] = x.requestID[:1:1] }
 
 // end reports what happened, once for each request.
 func (p *Proxy) end(x *exchange) {
@@ -159,7 +174,7 @@ func (x *exchange) WriteHeader(status int) {
 		// body.
 		return
 	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
-		x.filter(x.Header())
+		x.proxy.dropOwnSetCookies(x.Header())
 		x.setRequestID()
 	case x.status == 0:
 		x.status = status

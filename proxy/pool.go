@@ -112,6 +112,11 @@ func (p *pool) pick(tried uint64) (s *server, bit uint64) {
 // and of which nothing has been read yet.
 func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	x, _ := req.Context().Value(exchangeKey{}).(*exchange)
+	return p.send(x, req)
+}
+
+// send is RoundTrip for a request that is made for an exchange; nil: it is for none.
+func (p *pool) send(x *exchange, req *http.Request) (*http.Response, error) {
 	again := isIdempotent(req.Method) && (req.Body == nil || req.Body == http.NoBody)
 	var tried uint64
 	failed := errNoServer
@@ -121,11 +126,11 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, failed
 		}
 		tried |= bit
-		res, err := s.roundTrip(req, p.ownHost)
+		res, err := s.send(x, req, p.ownHost)
 		switch {
 		case err == nil:
 			s.failures.Store(0)
-		case req.Context().Err() == nil:
+		case over(req.Context(), x) == nil:
 			how := howFailed(err)
 			if how != FailedBroken {
 				s.failed(p.now())
@@ -139,14 +144,14 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 		s.underway.Add(-1)
-		if err == nil || !again || !isDial(err) || req.Context().Err() != nil {
+		if err == nil || !again || !isDial(err) || over(req.Context(), x) != nil {
 			return res, err
 		}
 		failed = err
 	}
 }
 
-func (s *server) roundTrip(req *http.Request, ownHost bool) (*http.Response, error) {
+func (s *server) send(x *exchange, req *http.Request, ownHost bool) (*http.Response, error) {
 	req.URL.Scheme, req.URL.Host = s.url.Scheme, s.url.Host
 	if ownHost {
 		req.Host = s.url.Host
@@ -155,7 +160,7 @@ func (s *server) roundTrip(req *http.Request, ownHost bool) (*http.Response, err
 		return s.sockets.RoundTrip(req)
 	}
 	if s.direct != nil && s.direct.takes(req) {
-		return s.direct.RoundTrip(req)
+		return s.direct.send(x, req)
 	}
 	return s.transport.RoundTrip(req)
 }

@@ -12,8 +12,9 @@ import (
 // our close frame, and the client's answer to it.
 const closeGrace = 500 * time.Millisecond
 
-// errEnded is what the two directions of a websocket end with when it is ended here.
-var errEnded = errors.New("the websocket was ended")
+// errEnded is what an exchange ends with that is broken off here, and so do the two
+// directions of a websocket.
+var errEnded = errors.New("it was ended")
 
 // socket is the client's side of a websocket. Frames pass as they come, and are followed
 // so that a close frame of our own can be put between two of them.

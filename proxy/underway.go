@@ -20,9 +20,12 @@ type underway struct {
 
 	// mu guards what follows, and that nobody touches the exchange when it is over.
 	mu sync.Mutex
-	// cancel breaks off the way to the upstream. It is nil before the exchange is
-	// forwarded, and when it is over.
+	// open is set while the exchange is forwarded, and kept.
+	open bool
+	// cancel breaks off the way to the upstream, and so does interrupting conn, its
+	// connection on the short way. Each is nil while there is none.
 	cancel context.CancelFunc
+	conn   *directConn
 	// socket is the websocket that it has become, nil for none.
 	socket *socket
 	// broken says why it was broken off, nil if it was not.
@@ -120,28 +123,59 @@ func (x *exchange) proof() session.Key {
 }
 
 // keep has an exchange that is about to be forwarded found by those who may break it off,
-// and returns the context to forward it with and what to do when it is over. It is for
-// those with a caller, and for what may become a stream: what is public goes its way.
-func (p *Proxy) keep(x *exchange) (ctx context.Context, over func()) {
-	ctx, x.caller = x.request.Context(), x.verdict.Identity
+// and reports whether it is to be let go when it is over. It is for those with a caller,
+// and for what may become a stream: what is public goes its way.
+func (p *Proxy) keep(x *exchange) bool {
+	x.caller = x.verdict.Identity
 	grpc := isGRPC(x.request.Header)
 	if x.caller == nil && !grpc && !isWebsocket(x.request) && !wantsEvents(x.request.Header) {
-		return ctx, func() {}
+		return false
 	}
-	ctx, x.cancel = context.WithCancel(ctx)
 	x.stream.Store(grpc)
+	x.open = true // nobody has it yet
 	p.kept.add(x)
 	if x.caller != nil && p.again.count.Load() != x.heard {
 		// What was heard meanwhile may have been about this one.
 		p.again.note(x.caller.Proof)
 	}
-	return ctx, func() {
-		p.kept.remove(x)
-		x.mu.Lock()
-		defer x.mu.Unlock()
+	return true
+}
+
+// letGo ends what keep has begun: from now on nobody touches the exchange.
+func (p *Proxy) letGo(x *exchange) {
+	p.kept.remove(x)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.open = false
+	if x.cancel != nil {
 		x.cancel()
-		x.cancel = nil
 	}
+}
+
+// cancelable returns the context to forward an exchange with. It ends with the request's,
+// and when a kept one is broken off.
+func (x *exchange) cancelable() context.Context {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.open {
+		return x.request.Context()
+	}
+	ctx, cancel := context.WithCancel(x.request.Context())
+	x.cancel = cancel
+	if x.broken != nil {
+		cancel()
+	}
+	return ctx
+}
+
+// goesBy has a connection of the short way interrupted when the exchange is broken off; nil
+// says that there is none any more. It reports whether the exchange may go on: a
+// connection that somebody has interrupted is of no further use.
+func (x *exchange) goesBy(c *directConn) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.conn = c
+	return x.broken == nil
 }
 
 // breakOff ends an exchange that is under way: a websocket with a close frame, anything
@@ -149,14 +183,19 @@ func (p *Proxy) keep(x *exchange) (ctx context.Context, over func()) {
 // closeGrace.
 func (x *exchange) breakOff(v Verdict, code uint16, reason string) (done bool) {
 	x.mu.Lock()
-	if x.cancel == nil || x.broken != nil {
+	if !x.open || x.broken != nil {
 		x.mu.Unlock()
 		return false
 	}
 	x.broken = &v
 	s := x.socket
 	if s == nil {
-		x.cancel()
+		if x.cancel != nil {
+			x.cancel()
+		}
+		if x.conn != nil {
+			x.conn.interrupt()
+		}
 		conn := http.NewResponseController(x.ResponseWriter)
 		if x.body != nil {
 			x.body.stop(conn)

@@ -37,9 +37,14 @@ func isToken(field string) bool {
 	return field != ""
 }
 
-func isTokenByte(c byte) bool {
-	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
+func isTokenByte(c byte) bool { return tokenBytes[c] }
+
+var tokenBytes = func() (of [256]bool) {
+	for c := range of {
+		of[c] = isAlphanumeric(byte(c)) || strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0
+	}
+	return of
+}()
 
 // withoutUpgrade takes a request's wish for another protocol away. A server may
 // always ignore it (RFC 9110 section 7.8).

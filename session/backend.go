@@ -120,6 +120,14 @@ type Fresher interface {
 	Fresh() bool
 }
 
+// Counter is a Backend that knows how many sessions it keeps.
+type Counter interface {
+	// Count is how many there are, for whoever looks after the whole: those that others
+	// keep in the same place are among them, and those that are over and were not swept
+	// yet. It waits for nobody; ok is false as long as the number is not known.
+	Count() (n int, ok bool)
+}
+
 // Checker is a Backend that can tell those who watch over it how it stands.
 type Checker interface {
 	// Check returns nil when sessions can be looked up and kept, an error that wraps

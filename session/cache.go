@@ -71,6 +71,14 @@ func (s *Store) Live() int {
 	return len(s.cache.items)
 }
 
+// Kept is how many sessions the backend keeps, and whether that is known: see Counter.
+func (s *Store) Kept() (n int, ok bool) {
+	if counter, is := s.backend.(Counter); is {
+		return counter.Count()
+	}
+	return 0, false
+}
+
 // now returns the epoch to pass to put. It is taken before the backend is asked.
 func (c *cache) now() uint64 {
 	c.mu.RLock()

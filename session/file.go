@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -34,6 +35,8 @@ type FileOptions struct {
 
 	// openFile replaces os.OpenFile in tests of disks that refuse.
 	openFile func(string, int, os.FileMode) (*os.File, error)
+	// room replaces roomIn there.
+	room func(dir string) (bytes uint64, ok bool)
 }
 
 // File is the embedded Backend: one bbolt file, and in memory the sessions that were
@@ -55,6 +58,8 @@ type File struct {
 	// memory what it has found.
 	epoch uint64
 	state fileState
+	count atomic.Int64 // of the sessions in the file
+	room  func(dir string) (bytes uint64, ok bool)
 
 	ops      chan *operation
 	quit     chan struct{} // closed by Close
@@ -95,12 +100,15 @@ func OpenFile(o FileOptions) (*File, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.room == nil {
+		o.room = roomIn
+	}
 	path := filepath.Join(o.Dir, fileName)
 	if err := tightenMode(path); err != nil {
 		return nil, fmt.Errorf("session store: %w", err)
 	}
 	f := &File{
-		listeners: newListeners(), log: o.Log, memory: newResidents(o.MemoryBytes), doomed: make(map[Key]struct{}),
+		listeners: newListeners(), log: o.Log, memory: newResidents(o.MemoryBytes), doomed: make(map[Key]struct{}), room: o.room,
 		ops: make(chan *operation, maxBatch), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := f.open(path, o); err != nil {
@@ -151,7 +159,10 @@ func (f *File) open(path string, o FileOptions) (err error) {
 	case err != nil:
 		return fmt.Errorf("session store %q: %w", path, err)
 	}
-	if err := f.load(path); err != nil {
+	if err = f.load(path); err == nil {
+		err = f.counted()
+	}
+	if err != nil {
 		f.db.Close()
 		return fmt.Errorf("session store %q: %w", path, err)
 	}

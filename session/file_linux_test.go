@@ -161,3 +161,39 @@ func TestFileTellsHowItStands(t *testing.T) {
 	}
 	check(session.ErrClosed)
 }
+
+// Before anything was refused, a disk with hardly any room is tried.
+func TestFileTellsOfADiskWithoutRoom(t *testing.T) {
+	room := uint64(10 << 20)
+	var file *os.File
+	f, err := session.OpenFile(session.FileOptions{Dir: t.TempDir()}.WithRoom(func(string) (uint64, bool) { return room, true }).
+		WithOpenFile(func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			file, err = os.OpenFile(name, flag, mode)
+			return file, err
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Check(t.Context()); err != nil {
+		t.Errorf("with room: %v", err)
+	}
+	room = 0
+	if err := f.Check(t.Context()); err != nil {
+		t.Errorf("without room, and with pages that can be written: %v", err)
+	}
+	d := &disk{t: t, file: file}
+	if d.good, err = syscall.Dup(int(file.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(d.good)
+	d.become("/dev/full", syscall.O_RDWR)
+	if err := f.Check(t.Context()); !errors.Is(err, session.ErrNotKept) {
+		t.Errorf("without room: got %v, want %v", err, session.ErrNotKept)
+	}
+	d.mend()
+	room = 10 << 20
+	if err := f.Check(t.Context()); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}

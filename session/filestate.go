@@ -3,22 +3,38 @@ package session
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
+)
+
+const (
+	// probeSize is how much is written at least to learn whether a session can be kept:
+	// more than one has whose tokens are long.
+	probeSize = 16 << 10
+	// scarce is how much room on the disk makes it worth a try before anything was refused.
+	scarce = 1 << 20
 )
 
 // fileState is how it stands with the file of sessions.
 type fileState struct {
 	mu sync.Mutex
-	// refused is what the disk has said to the last change, damaged what was met first
-	// in a file that is not what it was written as.
+	// refused is what the disk has said to the last change of that size or a larger one,
+	// damaged what was met first in a file that is not what it was written as. There may be
+	// room for a small change in pages that were free already, and none for a session.
 	refused, damaged error
+	size             int
 }
 
-// note remembers what the disk has said to a change.
-func (s *fileState) note(err error) {
+// note remembers what the disk has said to a change of so many bytes.
+func (s *fileState) note(err error, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused = err
+	switch {
+	case err != nil:
+		s.refused, s.size = err, max(s.size, size)
+	case size >= s.size:
+		s.refused, s.size = nil, 0
+	}
 }
 
 // damage makes an error of a panic out of bbolt, or of a memory fault, and remembers it:
@@ -37,21 +53,32 @@ func (f *File) damage(p any) error {
 	return err
 }
 
-// Check implements Checker. What the disk has refused last it is asked for again.
+// Check implements Checker. What the disk has refused last it is asked for again, and also
+// when it has hardly any room left.
 func (f *File) Check(ctx context.Context) error {
 	f.state.mu.Lock()
-	refused, damaged := f.state.refused, f.state.damaged
+	refused, damaged, size := f.state.refused, f.state.damaged, f.state.size
 	f.state.mu.Unlock()
 	switch {
 	case f.isClosed():
 		return ErrClosed
 	case damaged != nil:
 		return damaged
-	case refused == nil:
+	case refused == nil && !f.isScarce():
 		return nil
 	}
-	if err := f.do(ctx, &operation{probe: true}); err != nil {
+	err := f.do(ctx, &operation{probe: max(size, probeSize)})
+	if err == nil {
+		err = f.do(ctx, &operation{probe: probeOver})
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
 	return nil
+}
+
+// isScarce says whether the disk of the file has hardly any room left.
+func (f *File) isScarce() bool {
+	room, ok := f.room(filepath.Dir(f.db.Path()))
+	return ok && room < scarce
 }

@@ -14,6 +14,12 @@ import (
 // first of them waits for the last.
 const maxBatch = 256
 
+// probeOver removes what the last probe has written.
+const probeOver = -1
+
+// keyProbe has what probes write.
+var keyProbe = []byte("probe")
+
 // operation is one change on its way to the disk.
 type operation struct {
 	key    Key
@@ -24,7 +30,7 @@ type operation struct {
 	remove bool                                       // delete instead
 	ifOver time.Time                                  // but only what ends before; zero for always
 	swept  bool                                       // because of ifOver
-	probe  bool                                       // write for the sake of writing: see Check
+	probe  int                                        // write so many bytes for the sake of writing, or probeOver: see Check
 
 	entry Entry
 	err   error
@@ -125,7 +131,7 @@ func (f *File) commit(batch []*operation) {
 		err = fmt.Errorf("writing the session store: %w", err)
 	}
 	if len(changes) > 0 {
-		f.state.note(err)
+		f.state.note(err, sizeOf(changes))
 	}
 	for _, op := range changes {
 		op.err = err
@@ -144,7 +150,7 @@ func (f *File) decide(batch []*operation) []*operation {
 	pending := make(map[Key]*operation, len(batch))
 	changes := make([]*operation, 0, len(batch))
 	for _, op := range batch {
-		if op.probe {
+		if op.probe != 0 {
 			changes = append(changes, op)
 			continue
 		}
@@ -209,21 +215,46 @@ func (f *File) store(changes []*operation) (err error) {
 			err = f.damage(p)
 		}
 	}()
-	return f.db.Update(func(tx *bbolt.Tx) error {
-		heads, boxes, tags := tx.Bucket(bucketHeads), tx.Bucket(bucketBoxes), tx.Bucket(bucketTags)
+	count := f.count.Load()
+	err = f.db.Update(func(tx *bbolt.Tx) error {
+		about, heads, boxes, tags := tx.Bucket(bucketAbout), tx.Bucket(bucketHeads), tx.Bucket(bucketBoxes), tx.Bucket(bucketTags)
 		for _, op := range changes {
-			if op.probe {
-				if err := tx.Bucket(bucketAbout).Put(keyFormat, []byte{fileFormat}); err != nil {
-					return err
+			var err error
+			switch {
+			case op.probe > 0:
+				err = about.Put(keyProbe, make([]byte, op.probe))
+			case op.probe == probeOver:
+				err = about.Delete(keyProbe)
+			default:
+				switch there := (op.create || op.remove) && heads.Get(op.key[:]) != nil; {
+				case op.create && !there:
+					count++
+				case op.remove && there:
+					count--
 				}
-				continue
+				err = op.put(heads, boxes, tags)
 			}
-			if err := op.put(heads, boxes, tags); err != nil {
+			if err != nil {
 				return err
 			}
 		}
-		return nil
+		return putCount(tx, count)
 	})
+	if err == nil {
+		f.count.Store(count)
+	}
+	return err
+}
+
+// sizeOf is about how many bytes changes write.
+func sizeOf(changes []*operation) (n int) {
+	for _, op := range changes {
+		n += max(op.probe, 0) + len(op.entry.Head)
+		if op.box {
+			n += len(op.entry.Box)
+		}
+	}
+	return n
 }
 
 func (op *operation) put(heads, boxes, tags *bbolt.Bucket) error {
@@ -253,7 +284,7 @@ func (op *operation) put(heads, boxes, tags *bbolt.Bucket) error {
 // show makes a change that is on the disk visible. A session that was deleted
 // meanwhile stays deleted: its removal waits behind this change.
 func (f *File) show(op *operation) {
-	if op.probe {
+	if op.probe != 0 {
 		return
 	}
 	f.mu.Lock()

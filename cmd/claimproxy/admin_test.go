@@ -88,7 +88,7 @@ func TestMetricsCountWhatIsBehindADecision(t *testing.T) {
 		`claimproxy_token_lookups_total{kind="jwt",provider="idp",result="good"} 1`,
 		`claimproxy_token_cache_hits_total{kind="jwt",provider="idp",result="good"} 2`,
 		`claimproxy_logins_total{provider="idp",result="session-expired"} 1`,
-		`claimproxy_sessions_in_memory 0`,
+		`claimproxy_sessions_in_memory 0`, "\nclaimproxy_sessions 0\n",
 		`claimproxy_upstream_errors_total{result="unreachable",server="http://127.0.0.1:1",upstream="127.0.0.1:1"} 1`,
 		`claimproxy_upstream_up{server="http://127.0.0.1:1",upstream="127.0.0.1:1"} 1`,
 		`",upstream="app"} 1`,

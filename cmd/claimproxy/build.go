@@ -21,6 +21,8 @@ type service struct {
 	providers []*provider.Provider
 	// live is how many sessions are answered from memory; nil: that says nothing.
 	live func() int
+	// kept is how many sessions there are, where that is known; nil: that is never known.
+	kept func() (n int, ok bool)
 	// checkSessions says how it stands with what keeps the sessions; nil where nothing does.
 	checkSessions func(context.Context) error
 	// adopt is called when the service takes over from the one before it: what the two
@@ -63,7 +65,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.live = store.live
+	s.live, s.kept = store.live, store.kept
 	sessions := sessionsOf(store, providers)
 	answers := answer.New(answer.Options{Endpoints: cfg.Endpoints, Site: cfg.PublicURL.Host, Log: log})
 	resources := origins(cfg)

@@ -140,6 +140,16 @@ func (c *current) live() (n int, ok bool) {
 	return n, ok
 }
 
+// kept is how many sessions there are, and whether that is known.
+func (c *current) kept() (n int, ok bool) {
+	c.look(func(s *service) {
+		if s.kept != nil {
+			n, ok = s.kept()
+		}
+	})
+	return n, ok
+}
+
 // close ends all generations. No request is under way that should be answered.
 func (c *current) close() {
 	c.mu.Lock()

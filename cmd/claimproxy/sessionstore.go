@@ -27,6 +27,8 @@ type sessionStore struct {
 	replicas announcer
 	// live is how many are answered from memory.
 	live func() int
+	// kept is how many there are, as far as that is known.
+	kept func() (n int, ok bool)
 	// changes tells when sessions change.
 	changes proxy.Changes
 	// refresh keeps sessions going that must be set again.
@@ -47,7 +49,7 @@ func (s *service) openSessions(c *compiled, in *process, sealer *session.Sealer,
 	if err != nil {
 		return nil, err
 	}
-	all := &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store, handover: store, live: store.Live}
+	all := &sessionStore{lasting: store, cookies: store.Cookies(), changes: store, parking: store, remote: store, handover: store, live: store.Live, kept: store.Kept}
 	if c.config.Session.Store == config.StoreRedis {
 		all.replicas = store
 	}

@@ -34,9 +34,9 @@ type Config struct {
 	AuditLost func() uint64
 	// Servers says how it stands with the servers of upstreams; nil knows of none.
 	Servers func() []proxy.ServerState
-	// Sessions is how many sessions are answered from memory, and whether that is known;
-	// nil knows of none.
-	Sessions func() (n int, ok bool)
+	// Sessions is how many sessions there are, and SessionsInMemory how many of them are
+	// answered from memory, and whether that is known; nil knows of none.
+	Sessions, SessionsInMemory func() (n int, ok bool)
 }
 
 // Metrics is all that is counted in a process.

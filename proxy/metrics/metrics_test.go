@@ -25,7 +25,7 @@ var ours = []string{
 	"claimproxy_config_reloads_total", "claimproxy_config_last_reload_successful", "claimproxy_config_last_reload_success_timestamp_seconds",
 	"claimproxy_provider_requests_total", "claimproxy_provider_request_duration_seconds", "claimproxy_provider_key_fetches_total",
 	"claimproxy_token_lookups_total", "claimproxy_token_cache_hits_total", "claimproxy_logins_total", "claimproxy_session_renewals_total",
-	"claimproxy_upstream_errors_total", "claimproxy_upstream_up", "claimproxy_sessions_in_memory", "claimproxy_accept_errors_total",
+	"claimproxy_upstream_errors_total", "claimproxy_upstream_up", "claimproxy_sessions_in_memory", "claimproxy_sessions", "claimproxy_accept_errors_total",
 }
 
 var names = Names{Routes: []string{"a.example/", "a.example/api/", "a.example/"}, Policies: []string{"developers", "admins"}}
@@ -161,7 +161,7 @@ func TestAConfigurationThatFailsLeavesTheTimeOfTheOneAtWork(t *testing.T) {
 func TestTheExpositionIsWellMade(t *testing.T) {
 	m := New(Config{Servers: func() []proxy.ServerState {
 		return []proxy.ServerState{{Upstream: "app", Server: "http://app.example"}}
-	}, Sessions: func() (int, bool) { return 3, true }})
+	}, Sessions: func() (int, bool) { return 5, true }, SessionsInMemory: func() (int, bool) { return 3, true }})
 	o := m.Observer(names)
 	o.Observe(allowed())
 	o.Observe(with(func(e *proxy.Event) { e.Shadow, e.ShadowDiffers = "deny", true }))

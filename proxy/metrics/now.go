@@ -9,8 +9,8 @@ import (
 // now tells how it stands with what the configuration that is at work uses, when somebody
 // asks.
 type now struct {
-	up, sessions *prometheus.Desc
-	c            *Config
+	up, sessions, inMemory *prometheus.Desc
+	c                      *Config
 }
 
 func newNow(c *Config) *now {
@@ -19,7 +19,9 @@ func newNow(c *Config) *now {
 		up: prometheus.NewDesc("claimproxy_upstream_up",
 			"1 if a server of an upstream works, as far as is known; 0 if it could not be reached several times in a row, or is ill by its own account.",
 			[]string{"upstream", "server"}, nil),
-		sessions: prometheus.NewDesc("claimproxy_sessions_in_memory",
+		sessions: prometheus.NewDesc("claimproxy_sessions",
+			"Sessions that are kept, those that are over and not removed yet among them. With Redis they are those of all replicas, counted every few minutes: each replica tells the same number, so take the maximum and not the sum. There is no such number where sessions are in cookies, and while nobody has counted.", nil, nil),
+		inMemory: prometheus.NewDesc("claimproxy_sessions_in_memory",
 			"Sessions that are answered from memory: those that were used here lately and have not ended. There is no such number where sessions are in cookies.", nil, nil),
 	}
 }
@@ -28,13 +30,17 @@ func newNow(c *Config) *now {
 func (n *now) Describe(to chan<- *prometheus.Desc) {
 	to <- n.up
 	to <- n.sessions
+	to <- n.inMemory
 }
 
 // Collect implements prometheus.Collector.
 func (n *now) Collect(to chan<- prometheus.Metric) {
-	if n.c.Sessions != nil {
-		if live, ok := n.c.Sessions(); ok {
-			to <- prometheus.MustNewConstMetric(n.sessions, prometheus.GaugeValue, float64(live))
+	for desc, ask := range map[*prometheus.Desc]func() (int, bool){n.sessions: n.c.Sessions, n.inMemory: n.c.SessionsInMemory} {
+		if ask == nil {
+			continue
+		}
+		if v, ok := ask(); ok {
+			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(v))
 		}
 	}
 	if n.c.Servers == nil {

@@ -34,8 +34,9 @@ type Backend struct {
 	watchers map[*func(session.Key)]struct{}
 	waiting  waiting
 
-	hearing hearing
-	told    troubleLog
+	hearing  hearing
+	told     troubleLog
+	counting counting
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -208,6 +209,7 @@ func (b *Backend) tell(key session.Key) {
 func (b *Backend) Close() error {
 	b.cancel()
 	<-b.stopped
+	b.counting.stop()
 	if err := b.client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
 		return fmt.Errorf("redis: %w", err)
 	}

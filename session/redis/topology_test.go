@@ -123,6 +123,9 @@ func TestCluster(t *testing.T) {
 			t.Errorf("a node has %d keys: sessions do not spread over the slots", size)
 		}
 	}
+	if n := counts(t, b); n != 2*people {
+		t.Errorf("got %d sessions, want %d", n, 2*people)
+	}
 	for _, c := range cookies {
 		signOut(t, here, c)
 		wantSoon(t, there, c, session.ReasonSessionEnded)

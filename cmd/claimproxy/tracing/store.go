@@ -45,6 +45,14 @@ func (b backend) Check(ctx context.Context) error {
 	return nil
 }
 
+// Count implements session.Counter.
+func (b backend) Count() (n int, ok bool) {
+	if counter, is := b.Backend.(session.Counter); is {
+		return counter.Count()
+	}
+	return 0, false
+}
+
 // span calls do in a span.
 func (b backend) span(ctx context.Context, what string, do func(context.Context) error) error {
 	ctx, span := b.tracing.tracer.Start(ctx, "sessions "+what, trace.WithSpanKind(trace.SpanKindClient),

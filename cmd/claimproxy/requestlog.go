@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,18 +9,6 @@ import (
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
 )
-
-// oneByOne is a writer for several who each write whole lines.
-type oneByOne struct {
-	mu sync.Mutex
-	to io.Writer
-}
-
-func (o *oneByOne) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.to.Write(b)
-}
 
 // requestMessage is what the lines about requests say.
 const requestMessage = "request"
@@ -37,8 +24,9 @@ func (w *watch) writeLog(e proxy.Event) {
 		return
 	}
 	buf := lineBuffers.Get().(*[]byte)
+	now := e.Time.Add(e.Duration)
 	b := append((*buf)[:0], `{"time":"`...)
-	b = time.Now().AppendFormat(b, time.RFC3339Nano)
+	b = now.AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","level":"INFO","msg":"`+requestMessage+`"`...)
 	b = audit.AppendMembers(b, &e)
 	if e.Shadow != "" {
@@ -52,7 +40,7 @@ func (w *watch) writeLog(e proxy.Event) {
 		}
 	}
 	b = append(b, "}\n"...)
-	_, _ = w.lines.Write(b) // who cannot log cannot say so either
+	w.lines.soon(b, now)
 	*buf = b
 	lineBuffers.Put(buf)
 }

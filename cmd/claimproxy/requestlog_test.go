@@ -26,9 +26,12 @@ func TestTheLineIsTheOneThatSlogWouldWrite(t *testing.T) {
 	plain.Shadow, plain.ShadowPolicy, plain.ShadowDiffers = "", "", false
 	for name, e := range map[string]proxy.Event{"with a shadow": fullEvent, "without": plain, "empty": {}} {
 		t.Run(name, func(t *testing.T) {
-			read := func(lines io.Writer, to *bytes.Buffer) (members map[string]any) {
+			read := func(lines *lineWriter, to *bytes.Buffer) (members map[string]any) {
 				w := &watch{log: slog.New(slog.NewJSONHandler(to, nil)), lines: lines}
 				w.writeLog(e)
+				if lines != nil {
+					lines.flush()
+				}
 				if !bytes.HasSuffix(to.Bytes(), []byte("}\n")) || bytes.Count(to.Bytes(), []byte("\n")) != 1 {
 					t.Errorf("it is no line: %q", to)
 				}
@@ -42,7 +45,7 @@ func TestTheLineIsTheOneThatSlogWouldWrite(t *testing.T) {
 				return members
 			}
 			var bySlog, ours bytes.Buffer
-			if diff := cmp.Diff(read(nil, &bySlog), read(&ours, &ours)); diff != "" {
+			if diff := cmp.Diff(read(nil, &bySlog), read(&lineWriter{to: &ours}, &ours)); diff != "" {
 				t.Errorf("(-slog +ours):\n%s", diff)
 			}
 		})
@@ -50,7 +53,7 @@ func TestTheLineIsTheOneThatSlogWouldWrite(t *testing.T) {
 }
 
 func BenchmarkRequestLine(b *testing.B) {
-	w := &watch{lines: &oneByOne{to: io.Discard}}
+	w := &watch{lines: &lineWriter{to: io.Discard}}
 	b.ReportAllocs()
 	for b.Loop() {
 		w.writeLog(fullEvent)

@@ -83,11 +83,11 @@ const transportVariable = "CLAIMPROXY_TRANSPORT"
 
 // newLogger writes JSON, or text where a person is watching. To lines, nil for text,
 // further lines of JSON may be written, each in one piece.
-func newLogger(w io.Writer) (log *slog.Logger, lines io.Writer) {
+func newLogger(w io.Writer) (log *slog.Logger, lines *lineWriter) {
 	if onTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, nil)), nil
 	}
-	lines = &oneByOne{to: w}
+	lines = &lineWriter{to: w}
 	return slog.New(slog.NewJSONHandler(lines, nil)), lines
 }
 

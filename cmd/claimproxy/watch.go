@@ -29,7 +29,7 @@ const tracePatience = 3 * time.Second
 // and a collector of traces. It outlives configurations; each has an observer of its own.
 type watch struct {
 	log     *slog.Logger
-	lines   io.Writer        // where log goes as JSON; nil: it does not, or that is not known
+	lines   *lineWriter      // where log goes as JSON; nil: it does not, or that is not known
 	audit   *audit.Log       // nil: decisions are not written down
 	metrics *metrics.Metrics // nil: nobody could read them
 	tracing *tracing.Tracing // nil: nobody wants traces
@@ -192,6 +192,9 @@ func (w *watch) throughProvider(id string) func(http.RoundTripper) http.RoundTri
 
 // close has the last spans delivered and the last lines written.
 func (w *watch) close() {
+	if w.lines != nil {
+		defer w.lines.flush()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), tracePatience)
 	defer cancel()
 	if err := w.tracing.Close(ctx); err != nil {

@@ -58,6 +58,7 @@ the audit file again, for when it was renamed.`,
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		context.AfterFunc(ctx, stop) // a second signal finds nobody listening, and kills
+		spareCollections()
 		p := &process{watch: watch{log: log, lines: lines}, systemd: systemd{log}}
 		p.ready = func() { p.systemd.ready("serving " + c.config.PublicURL.String()) }
 		p.connections.Standard = os.Getenv(transportVariable) == "standard"

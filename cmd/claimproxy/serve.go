@@ -23,9 +23,9 @@ func newServe(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the proxy",
-		Long: `Run the proxy until SIGTERM or SIGINT. Requests that are under way then have
-shutdown_timeout to end; a second signal ends the program at once. A configuration
-with a fault is not run: the faults are printed and the exit code is 78. When its files
+		Long: `Run the proxy until SIGTERM or SIGINT. After shutdown_delay it takes no more requests
+then, and those that are under way have shutdown_timeout to end; a second signal ends the
+program at once. A configuration with a fault is not run: the faults are printed and the exit code is 78. When its files
 change, and at SIGHUP, it is loaded again; with a fault the old one goes on. SIGUSR1 opens
 the audit file again, for when it was renamed.`,
 		Args: noArguments,
@@ -135,8 +135,10 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
+	handler := &leaving{next: p.watch.tracing.Handler(&p.current)}
 	server := &http.Server{
-		Handler:           p.watch.tracing.Handler(&p.current),
+		Handler:           handler,
+		ConnState:         handler.connState,
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: time.Minute},
 		ReadHeaderTimeout: 10 * time.Second,
@@ -172,13 +174,21 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	case <-ctx.Done():
 	}
 	stopFollowing()
-	atMost := p.current.now.Load().config.ShutdownTimeout
+	last := p.current.now.Load().config
+	atMost := last.ShutdownTimeout
+	handler.leaving.Store(true)
 	p.stand("it is draining: the process was told to end")
-	p.systemd.stopping(atMost)
-	log.Info("draining", "at_most", atMost.String())
+	p.systemd.stopping(last.ShutdownDelay + atMost)
+	log.Info("draining", "after", last.ShutdownDelay.String(), "at_most", atMost.String())
+	select {
+	case err := <-failed:
+		server.Close()
+		return fmt.Errorf("serving: %w", err)
+	case <-time.After(last.ShutdownDelay):
+	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), atMost)
 	defer cancel()
-	err := server.Shutdown(drain)
+	err := handler.drain(drain, server, p.listeners)
 	if errors.Is(err, context.DeadlineExceeded) {
 		log.Warn("requests were still under way and have been cut off")
 		err = server.Close()

@@ -71,8 +71,14 @@ type Config struct {
 	// unit with StateDirectory=, else ./state in the working directory.
 	StateDir string `yaml:"state_dir,path"`
 
+	// ShutdownDelay is how long requests are taken as ever after SIGTERM, while /readyz
+	// of the admin listener says 503 and each answer closes its connection, so that
+	// whatever shares requests out between several claimproxies sends them elsewhere
+	// before this one is gone. There is none by default.
+	ShutdownDelay time.Duration `yaml:"shutdown_delay"`
+
 	// ShutdownTimeout is how long requests that are under way may go on after
-	// SIGTERM. The default is 30s.
+	// SIGTERM and ShutdownDelay. The default is 30s.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
 
 	// Include names files that hold more policies, upstreams, routes, people and tests,

@@ -39,6 +39,8 @@ type site struct {
 	Asked string
 	// Session is the flow mapping below session:.
 	Session string
+	// held is a socket that the program is given as systemd would, by the name web.
+	held *os.File
 }
 
 // standardConfig is the configuration that most tests run with.
@@ -167,7 +169,14 @@ func (s *site) start() *site {
 	s.t.Helper()
 	file := s.writeConfig()
 	var err error
-	s.process, err = startProcess("claimproxy", s.dir, s.env, binary(s.t), "serve", "--config", file)
+	argv := []string{binary(s.t), "serve", "--config", file}
+	var files []*os.File
+	if s.held != nil {
+		// sd_listen_fds(3): the process that is meant is named by its own number.
+		argv = append([]string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$@"`, "sh"}, argv...)
+		files = append(files, s.held)
+	}
+	s.process, err = startProcessWith(files, "claimproxy", s.dir, s.env, argv...)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strconv"
 	"sync"
@@ -33,8 +34,14 @@ type process struct {
 // startProcess starts a program in dir with env added to the environment. The
 // caller ends it with stop or kill.
 func startProcess(name, dir string, env []string, argv ...string) (*process, error) {
+	return startProcessWith(nil, name, dir, env, argv...)
+}
+
+// startProcessWith is startProcess with files that the program has open, from number 3 on.
+func startProcessWith(files []*os.File, name, dir string, env []string, argv ...string) (*process, error) {
 	p := &process{name: name, ended: make(chan struct{})}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
+	p.cmd.ExtraFiles = files
 	p.cmd.Dir = dir
 	p.cmd.Env = buildEnvironment(env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out

@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -199,96 +197,6 @@ func TestKubernetesSwapsALink(t *testing.T) {
 		os.RemoveAll(fmt.Sprintf("%s/..%d", mount, 1+i)) // as it does a moment later
 	}
 	c.stop()
-}
-
-// TestReloadsUnderLoadFailNoRequestAndMisjudgeNone: a configuration a second, every other
-// one broken, with some hundred requests a second, each of which has one right answer
-// whichever configuration is at work.
-func TestReloadsUnderLoadFailNoRequestAndMisjudgeNone(t *testing.T) {
-	t.Parallel()
-	c := newChanging(t)
-	c.start()
-	questions := []struct {
-		path, token string
-		want        int
-	}{
-		{"/public/x", "", http.StatusOK},
-		{"/closed/x", "", http.StatusForbidden},
-		{"/developers/x", "", http.StatusUnauthorized},
-		{"/developers/x", c.ada, http.StatusOK},
-		{"/developers/x", c.bob, http.StatusForbidden},
-		{"/nowhere", "", http.StatusNotFound},
-	}
-	var asked, wrong atomic.Int64
-	var workers sync.WaitGroup
-	end := make(chan struct{})
-	transport := &http.Transport{MaxIdleConnsPerHost: 16}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Timeout: patience, Transport: transport}
-	for worker := range 8 {
-		workers.Go(func() {
-			pace := time.NewTicker(20 * time.Millisecond)
-			defer pace.Stop()
-			for i := worker; ; i++ {
-				select {
-				case <-end:
-					return
-				case <-pace.C:
-				}
-				q := questions[i%len(questions)]
-				req, err := http.NewRequest(http.MethodGet, "http://"+c.Listen+q.path, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				req.Host = strings.TrimPrefix(c.url, "http://")
-				if q.token != "" {
-					req.Header.Set("Authorization", "Bearer "+q.token)
-				}
-				asked.Add(1)
-				res, err := client.Do(req)
-				if err != nil {
-					wrong.Add(1)
-					t.Errorf("%s: %v", q.path, err)
-					continue
-				}
-				res.Body.Close()
-				if res.StatusCode != q.want {
-					wrong.Add(1)
-					t.Errorf("%s: got %d, want %d", q.path, res.StatusCode, q.want)
-				}
-			}
-		})
-	}
-	good, err := os.ReadFile(filepath.Join(c.dir, "claimproxy.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What changes from one to the next is something that must be made anew: the session
-	// store, the provider, the upstream, the routes.
-	changes := []string{"session: {idle: 2h}", "", "session: {lifetime: 3d}", "admin: {}", ""}
-	broken := []string{"routes: [", "polices: {}", "tests: [{request: GET /developers/, expect: allow}]", "session: {idle: soon}", "policies: {a: groups contain b}"}
-	for i := range 10 {
-		second := time.After(time.Second)
-		if i%2 == 0 {
-			text := strings.Replace(string(good), "client_id: proxy-web,", fmt.Sprintf("client_id: proxy-web, name: Invent %d,", i), 1)
-			text = strings.Replace(text, "upstreams:\n", fmt.Sprintf("upstreams:\n  spare: {url: \"http://127.0.0.1:9\", timeout: %ds}\n", i+1), 1)
-			text = strings.Replace(text, `recorder: {url: `, fmt.Sprintf("recorder: {timeout: %ds, url: ", 30+i), 1)
-			c.within(t, loadedAgain, func() { c.put("claimproxy.yaml", text+changes[i/2]+"\n") })
-		} else {
-			c.within(t, notLoaded, func() { c.put("claimproxy.yaml", string(good)+broken[i/2]+"\n") })
-		}
-		<-second
-	}
-	close(end)
-	workers.Wait()
-	t.Logf("%d requests, %d wrong", asked.Load(), wrong.Load())
-	if n := asked.Load(); n < 1000 {
-		t.Errorf("only %d requests were sent", n)
-	}
-	if n := c.provider.Calls(devprovider.KeySet); n > 2 {
-		t.Errorf("the keys were fetched %d times", n)
-	}
 }
 
 // TestWhatAReloadTakesAwayIsTakenFromWhatIsOpen: a websocket goes on as long as a new

@@ -12,14 +12,20 @@ import (
 
 // The tests here are about what is open when a session or a token ends.
 
-// socket opens a websocket with these headers.
+// socket opens a websocket of the recorder's with these headers.
 func (s *site) socket(headers ...string) *websocket.Conn {
+	s.t.Helper()
+	return s.socketAt("/recorder/echo", headers...)
+}
+
+// socketAt opens a websocket at a path with these headers.
+func (s *site) socketAt(path string, headers ...string) *websocket.Conn {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	client := newClient(nil)
 	client.Timeout = 0 // the library has ctx for that
-	conn, _, err := websocket.Dial(ctx, strings.Replace(s.url, "http:", "ws:", 1)+"/recorder/echo", &websocket.DialOptions{
+	conn, _, err := websocket.Dial(ctx, strings.Replace(s.url, "http:", "ws:", 1)+path, &websocket.DialOptions{
 		HTTPClient: client, HTTPHeader: request(s.t, http.MethodGet, s.url, nil, headers...).Header,
 	})
 	if err != nil {

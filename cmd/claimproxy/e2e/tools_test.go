@@ -77,6 +77,16 @@ var (
 		present: func() bool { return haproxyProgram() != "" },
 		install: "apt-get install --no-install-recommends haproxy",
 	}
+	websocketd = tool{
+		name:    "websocketd",
+		present: func() bool { return onPath("websocketd") },
+		install: "apt-get install --no-install-recommends websocketd",
+	}
+	jupyter = tool{
+		name:    "Jupyter",
+		present: func() bool { return onPath("jupyter-notebook") },
+		install: "apt-get install --no-install-recommends jupyter-notebook",
+	}
 	redisServer = tool{
 		name:    "Redis",
 		present: func() bool { return onPath("redis-server") },

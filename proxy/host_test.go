@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -132,4 +133,42 @@ func TestUnknownHostsHaveNoRoute(t *testing.T) {
 		}
 	}
 	u.none(t)
+}
+
+// FuzzHost: what is taken for a host is one name, in one spelling, for us as for net/url
+// and whoever reads it again.
+func FuzzHost(f *testing.F) {
+	for _, seed := range []string{
+		publicHost, "APP.example.org.:443", "app.example.org:", "[2001:DB8::1]:80", "[::ffff:192.0.2.1]", "[fe80::1%25eth0]", "user@app.example.org", "a..b", ".", ":80", "a:1:2",
+		"app.example.org\t", "app.example.org,evil.example", "app%2eexample.org", "\u212aelvin.example", "app.example.org:0443", "0x7f.1",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, field string) {
+		host, authority, fault := canonicalHost(field)
+		if fault != nil {
+			if host != "" || authority != "" {
+				t.Fatalf("%q is refused, and is %q, %q", field, host, authority)
+			}
+			return
+		}
+		for _, again := range []string{host, authority} {
+			if h, a, fault := canonicalHost(again); fault != nil || h != host || a != again {
+				t.Fatalf("%q is %q, %q, and %q again is %q, %q, %v", field, host, authority, again, h, a, fault)
+			}
+		}
+		if port, ok := strings.CutPrefix(authority, host); !ok || port != "" && (port[0] != ':' || !strings.HasSuffix(field, port)) {
+			t.Fatalf("%q is %q with %q", field, host, authority)
+		}
+		if name := strings.Trim(host, "[]"); strings.ToLower(host) != host || strings.HasSuffix(host, ".") || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.:") != "" {
+			t.Fatalf("%q is %q", field, host)
+		}
+		u, err := url.Parse("https://" + authority + "/")
+		if err != nil || u.Host != authority || u.Hostname() != strings.Trim(host, "[]") || u.User != nil {
+			t.Fatalf("%q is %q, of which net/url makes %+v, %v", field, authority, u, err)
+		}
+		if u, err := url.Parse("https://" + field + "/"); err != nil || !strings.EqualFold(strings.TrimSuffix(u.Hostname(), "."), strings.Trim(host, "[]")) && !strings.HasPrefix(field, "[") {
+			t.Fatalf("%q is %q, and net/url reads %+v, %v", field, host, u, err)
+		}
+	})
 }

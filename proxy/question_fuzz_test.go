@@ -7,7 +7,8 @@ import (
 )
 
 // FuzzQuestion: no question about the paths of /closed/ is ever answered with 200, and
-// no answer is a status that a front proxy could misunderstand.
+// no answer is a status that a front proxy could misunderstand. A stranger who asks the
+// same is told nothing about it.
 func FuzzQuestion(f *testing.F) {
 	for _, seed := range [][4]string{
 		{"GET", "https", publicHost, "/closed/"}, {"GET", "https", publicHost, "/public/../closed/"}, {"CONNECT", "wss", "user@" + publicHost, "/%zz"},
@@ -20,7 +21,7 @@ func FuzzQuestion(f *testing.F) {
 		for family, h := range houses {
 			r := &http.Request{Method: "GET", Host: "x", RequestURI: "/.auth/check", RemoteAddr: "127.0.0.1:1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{
 				"X-Forwarded-Method": {method}, "X-Forwarded-Proto": {proto}, "X-Forwarded-Host": {host}, "X-Forwarded-Uri": {uri},
-				"X-Original-Method": {method}, "X-Original-Url": {proto + "://" + host + uri},
+				"X-Original-Method": {method}, "X-Original-Url": {proto + "://" + host + uri}, "Forwarded": {"for=127.0.0.1;proto=https;host=" + publicHost},
 			}}
 			w := &recorded{header: http.Header{}}
 			h.proxy.ServeHTTP(w, r)
@@ -43,6 +44,12 @@ func FuzzQuestion(f *testing.F) {
 				}
 			default:
 				t.Fatalf("got %d for %q %q %q %q", w.status, method, proto, host, uri)
+			}
+			r.RemoteAddr = "203.0.113.1:1"
+			w = &recorded{header: http.Header{}}
+			h.proxy.ServeHTTP(w, r)
+			if e := h.events.next(t); w.status != 400 || e.Route != "" || w.header[reasonHeader] != nil {
+				t.Fatalf("a stranger's %q %q %q %q: got %d about %+v", method, proto, host, uri, w.status, e)
 			}
 		}
 	})

@@ -38,6 +38,17 @@ func FuzzCookies(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	// What another process of the fuzzer has sealed opens here too.
+	johns := func(cookies string) bool {
+		for pair := range strings.SplitSeq(cookies, ";") {
+			r := jar{}.request()
+			r.Header.Set("Cookie", pair)
+			if id, err := w.Identify(r); err == nil && id.Subject == "john" {
+				return true
+			}
+		}
+		return false
+	}
 	f.Fuzz(func(t *testing.T, cookies string) {
 		for _, here := range []*world{w, w.again(t)} {
 			r := jar{}.request()
@@ -61,7 +72,7 @@ func FuzzCookies(f *testing.F) {
 			}
 			// Whatever it is, it does not keep the good ones that come with it from being
 			// found, but for good ones of another person.
-			if len(cookies) < 4096 && strings.Count(cookies, name) < 8 && !strings.Contains(cookies, john[name]) {
+			if len(cookies) < 4096 && strings.Count(cookies, name) < 8 && !johns(cookies) {
 				r.Header["Cookie"] = []string{cookies, good}
 				if _, err := here.Identify(r); err != nil {
 					t.Fatalf("the good cookies are hidden: %v", err)

@@ -97,12 +97,20 @@ func isB64Token(token string) bool {
 		return false
 	}
 	for i := 0; i < len(body); i++ {
-		if !isAlphanumeric(body[i]) && strings.IndexByte("-._~+/", body[i]) < 0 {
+		if !b64Token[body[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// b64Token has the characters of a b64token.
+var b64Token = func() (set [256]bool) {
+	for c := range set {
+		set[c] = isAlphanumeric(byte(c)) || strings.IndexByte("-._~+/", byte(c)) >= 0
+	}
+	return set
+}()
 
 // Scheme is a kind of Authorization that is the upstream's own business.
 type Scheme struct {

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,9 +26,13 @@ func compact(claims session.Claims) session.Claims {
 }
 
 // compactValue shares the members of lists, and what is in objects. A text by itself is
-// somebody's own.
+// somebody's own, and does not keep the token in memory that it is a part of.
 func compactValue(v any) any {
 	switch v := v.(type) {
+	case string:
+		return strings.Clone(v)
+	case json.Number:
+		return json.Number(strings.Clone(string(v)))
 	case []any:
 		list := make([]any, len(v))
 		for i, e := range v {

@@ -26,8 +26,9 @@ func (v *Verifier) lacks(p *provider.Provider, c session.Claims) bool {
 	return slices.ContainsFunc(v.wanted, missing) || p.UserClaim != "" && missing(p.UserClaim)
 }
 
-// finish merges the claims and sets what follows from them.
-func (v *Verifier) finish(id *session.Identity, p *provider.Provider, layers []session.Layer) {
+// finish merges the claims and sets what follows from them. Of what is kept, beside
+// thousands of others, the same text is there once.
+func (v *Verifier) finish(id *session.Identity, p *provider.Provider, layers []session.Layer, keep bool) {
 	id.Claims, id.Origins = session.Merge(layers...)
 	id.SetVirtual()
 	// sub is a claim of the protocol and not taken from userinfo where a token names
@@ -39,5 +40,7 @@ func (v *Verifier) finish(id *session.Identity, p *provider.Provider, layers []s
 	if id.Auth != session.AuthClient {
 		id.User = p.User(id.Claims[p.UserClaim])
 	}
-	id.Claims, id.Origins = compact(id.Claims), v.shapes.share(id.Origins)
+	if keep {
+		id.Claims, id.Origins = compact(id.Claims), v.shapes.share(id.Origins)
+	}
 }

@@ -10,13 +10,43 @@ import (
 	"github.com/claimproxy/claimproxy/session/provider"
 )
 
+// jwtClaim is what a verified JWT claims to be, and may be by itself.
+type jwtClaim struct {
+	token    *provider.JWT
+	identity *session.Identity // without claims
+	source   session.Source
+	// audience is as in entry.
+	audience []string
+	// asks tells that userinfo may know a claim that is used and that the token lacks.
+	asks bool
+}
+
 // checkJWT checks a signed token here (RFC 9068 section 4, and the looser kind
-// that came before it).
+// that came before it), and asks userinfo what it does not say.
 func (v *Verifier) checkJWT(ctx context.Context, p *provider.Provider, raw *provider.Unverified, token string) (*entry, error) {
 	t, err := p.VerifyJWT(ctx, raw)
 	if err != nil {
 		return nil, rejectJWT(err)
 	}
+	claim, err := v.judgeJWT(p, t)
+	if err != nil {
+		return nil, err
+	}
+	if !claim.asks {
+		return v.entryOfJWT(p, claim, nil, true), nil
+	}
+	info, err := p.UserInfo(ctx, token)
+	switch {
+	case err == nil && info["sub"] != claim.identity.Subject:
+		return nil, disagree()
+	case err != nil && !errors.Is(err, provider.ErrTokenRefused) && !errors.Is(err, provider.ErrNoClaims):
+		return nil, err
+	}
+	return v.entryOfJWT(p, claim, info, true), nil
+}
+
+// judgeJWT checks what a token whose signature is good claims to be. It asks nobody.
+func (v *Verifier) judgeJWT(p *provider.Provider, t *provider.JWT) (*jwtClaim, error) {
 	// The provider's leeway for clocks is for fresh ID tokens. A bearer token is not
 	// used beyond its end, and nobody is asked about one that is over.
 	if !v.Now().Before(t.Expires) {
@@ -46,9 +76,9 @@ func (v *Verifier) checkJWT(ctx context.Context, p *provider.Provider, raw *prov
 		Provider: p.ID, Issuer: p.Issuer, ClientID: client, Auth: session.AuthBearer,
 		SignedIn: v.Now(), Until: t.Expires,
 	}
-	layers := []session.Layer{{Source: session.SourceAccessToken, Claims: t.Claims}}
+	claim := &jwtClaim{token: t, identity: id, source: session.SourceAccessToken, audience: audience}
 	if k == idToken {
-		layers[0].Source = session.SourceIDToken
+		claim.source = session.SourceIDToken
 	}
 	if _, there := t.Claims["sub"]; there || k == idToken {
 		if err := provider.CheckSubject(t.Claims); err != nil {
@@ -61,19 +91,20 @@ func (v *Verifier) checkJWT(ctx context.Context, p *provider.Provider, raw *prov
 		id.Subject, _ = t.Claims.String("sub")
 	}
 	// An ID token is no key to userinfo, and a client's own token has nobody there.
-	if k != idToken && id.Auth != session.AuthClient && v.lacks(p, t.Claims) {
-		info, err := p.UserInfo(ctx, token)
-		switch {
-		case err == nil && info["sub"] != id.Subject:
-			return nil, disagree()
-		case err == nil:
-			layers = append(layers, session.Layer{Source: session.SourceUserInfo, Claims: info})
-		case !errors.Is(err, provider.ErrTokenRefused) && !errors.Is(err, provider.ErrNoClaims):
-			return nil, err
-		}
+	claim.asks = k != idToken && id.Auth != session.AuthClient && v.lacks(p, t.Claims)
+	return claim, nil
+}
+
+// entryOfJWT makes the entry of a good token, with what userinfo said beside it; nil when
+// it was not asked or does not know. keep tells that the entry is to be remembered.
+func (v *Verifier) entryOfJWT(p *provider.Provider, claim *jwtClaim, info session.Claims, keep bool) *entry {
+	layers := make([]session.Layer, 1, 2)
+	layers[0] = session.Layer{Source: claim.source, Claims: claim.token.Claims}
+	if info != nil {
+		layers = append(layers, session.Layer{Source: session.SourceUserInfo, Claims: info})
 	}
-	v.finish(id, p, layers)
-	return &entry{identity: id, audience: audience, expires: t.Expires}, nil
+	v.finish(claim.identity, p, layers, keep)
+	return &entry{identity: claim.identity, audience: claim.audience, expires: claim.token.Expires}
 }
 
 // rejectJWT gives the outcome for a token that failed verification.

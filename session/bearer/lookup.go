@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -37,6 +36,9 @@ func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, k
 	kind := KindOpaque
 	if jwt != nil {
 		kind = KindJWT
+		if e, done, err := v.checkHere(p, jwt, key); done {
+			return e, err
+		}
 	}
 	return v.lookUpOnce(ctx, p, kind, key, func(ctx context.Context) (*entry, error) {
 		if jwt != nil {
@@ -108,8 +110,7 @@ func (v *Verifier) lookUp(ctx context.Context, p *provider.Provider, ask func(co
 		// No request's goroutine: nobody else would keep a panic over a strange token
 		// from ending the process.
 		if r := recover(); r != nil {
-			v.Log.Error("panic while checking a token", "provider", p.ID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			e, err = nil, cannotCheck(p, fmt.Errorf("panic: %v", r))
+			e, err = nil, v.panicked(p, r)
 		}
 	}()
 	slots := v.slots[p.ID]
@@ -122,7 +123,7 @@ func (v *Verifier) lookUp(ctx context.Context, p *provider.Provider, ask func(co
 	e, err = ask(ctx)
 	var rejected *session.Rejected
 	if errors.As(err, &rejected) {
-		v.Log.Debug("token refused", "provider", p.ID, "reason", string(rejected.Reason), "cause", rejected.Cause)
+		v.refuse(p, rejected)
 		return &entry{refused: rejected}, nil
 	}
 	return e, err

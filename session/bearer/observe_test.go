@@ -41,7 +41,8 @@ func (t *tally) take() string {
 	return strings.Join(t.said, "; ")
 }
 
-// TestLookupsAndFindsAreTold: each token twice.
+// TestLookupsAndFindsAreTold: each token twice. A JWT about which nobody need be asked is
+// remembered when it comes for the second time.
 func TestLookupsAndFindsAreTold(t *testing.T) {
 	var told tally
 	r := start(t, func(s *setup) {
@@ -49,6 +50,7 @@ func TestLookupsAndFindsAreTold(t *testing.T) {
 		s.provider.Bearer.IDTokenHeader = "X-ID-Token"
 	})
 	opaque := r.Issue("ada", "web", "openid")
+	stranger, another := r.sign(map[string]any{"client_id": "stranger"}), r.sign(map[string]any{"jti": "another"})
 	for _, test := range []struct {
 		name, token, idToken string
 		once, again          string
@@ -56,7 +58,10 @@ func TestLookupsAndFindsAreTold(t *testing.T) {
 		{"opaque", opaque.AccessToken, "", "looked up dev opaque good", "found dev opaque good"},
 		{"opaque that nobody has", "nobody", "", "looked up dev opaque refused", "found dev opaque refused"},
 		{"a JWT", r.sign(nil), "", "looked up dev jwt good", "found dev jwt good"},
-		{"a JWT of another client", r.sign(map[string]any{"client_id": "stranger"}), "", "looked up dev jwt refused", "found dev jwt refused"},
+		{"a JWT of another client", stranger, "", "looked up dev jwt refused", "looked up dev jwt refused"},
+		{"the same again", stranger, "", "found dev jwt refused", "found dev jwt refused"},
+		{"another JWT", another, "", "looked up dev jwt good", "looked up dev jwt good"},
+		{"this one again", another, "", "found dev jwt good", "found dev jwt good"},
 		{"an ID token beside", opaque.AccessToken, opaque.IDToken, "found dev opaque good; looked up dev id_token good", "found dev id_token good; found dev opaque good"},
 		{"no token at all", "with blanks", "", "", ""},
 	} {

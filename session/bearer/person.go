@@ -91,6 +91,6 @@ func (v *Verifier) entryOf(p *provider.Provider, g *grant, info session.Claims) 
 	if info != nil {
 		layers = append(layers, session.Layer{Source: session.SourceUserInfo, Claims: info})
 	}
-	v.finish(id, p, layers)
+	v.finish(id, p, layers, true)
 	return &entry{identity: id, audience: g.audience, expires: g.expires}
 }

@@ -42,6 +42,7 @@ type Verifier struct {
 	Config
 	wanted   []string // of Needs, what userinfo could give
 	cache    *cache
+	seen     sights
 	lookups  singleflight.Group
 	life     context.Context // ends with Close
 	end      context.CancelFunc

@@ -99,7 +99,7 @@ func (p *Provider) readIntrospection(ctx context.Context, r *reply, client Clien
 	if !ok {
 		return nil, ErrMalformed
 	}
-	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
+	if err := p.keys.verify(ctx, u); err != nil {
 		return nil, err
 	}
 	if typ := (&JWT{Header: u.Header}).Typ(); typ != introspectionJWT {

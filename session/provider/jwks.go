@@ -23,10 +23,18 @@ const (
 
 // keys is one fetched key set. It is not changed.
 type keys struct {
-	list []jose.JSONWebKey
+	list []key
 	// renew is when they are fetched again beside requests, expires when a request
 	// waits for that.
 	renew, expires time.Time
+}
+
+// key is one public key of a provider, as crypto/rsa, crypto/ecdsa and crypto/ed25519 have
+// it.
+type key struct {
+	// id and algorithm are empty where the provider does not say.
+	id, algorithm string
+	public        any
 }
 
 // finding is what a key set says of a signature.
@@ -41,33 +49,28 @@ const (
 // verify tries the keys that the header may mean. A key id that is known decides,
 // also where its key is for another algorithm: otherwise a token under a known key
 // id could make us fetch.
-func (k *keys) verify(jws *jose.JSONWebSignature) ([]byte, finding) {
-	h := jws.Signatures[0].Protected
+func (k *keys) verify(s *signed) finding {
 	found := unknownKey
 	for i := range k.list {
 		key := &k.list[i]
-		if h.KeyID != "" && key.KeyID != h.KeyID {
+		if s.keyID != "" && key.id != s.keyID {
 			continue
 		}
-		if h.KeyID != "" {
+		if s.keyID != "" {
 			found = badSignature
 		}
-		if key.Algorithm != "" && key.Algorithm != h.Algorithm {
-			continue
-		}
-		// The bare key: with a JWK go-jose would look at the header once more.
-		if payload, err := jws.Verify(key.Key); err == nil {
-			return payload, verified
+		if s.by(key) {
+			return verified
 		}
 	}
-	return nil, found
+	return found
 }
 
 // parseKeys reads a JWK set (RFC 7517 section 5). Keys that cannot verify a
 // signature, and kinds of key that are not known, are passed over; so are private
 // ones, with which anybody can sign. A set without any key is an answer: the
 // provider has withdrawn them all.
-func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
+func parseKeys(body []byte) ([]key, error) {
 	if _, err := parseReply(body); err != nil { // no member twice
 		return nil, err
 	}
@@ -82,13 +85,13 @@ func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	if len(list) > maxKeys {
 		return nil, fmt.Errorf("key set has %d keys, more than %d", len(list), maxKeys)
 	}
-	usable := make([]jose.JSONWebKey, 0, len(list))
+	usable := make([]key, 0, len(list))
 	for _, raw := range list {
 		var k jose.JSONWebKey
 		if k.UnmarshalJSON(raw) != nil || k.Use != "" && k.Use != "sig" || !k.IsPublic() || !k.Valid() {
 			continue
 		}
-		usable = append(usable, k)
+		usable = append(usable, key{id: k.KeyID, algorithm: k.Algorithm, public: k.Key})
 	}
 	return usable, nil
 }

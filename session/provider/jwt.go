@@ -34,33 +34,45 @@ type Unverified struct {
 	// Header is the protected header, Claims the payload.
 	Header, Claims session.Claims
 
-	raw string
+	raw                string
+	signed             int // of raw, what the signature is of: header, dot, payload
+	payload, signature []byte
 }
 
 // Peek reads a compact JWS without verifying it. ok is false when the text is not
 // three base64url parts of which the first two are JSON objects.
 func Peek(raw string) (_ *Unverified, ok bool) {
-	parts := strings.SplitN(raw, ".", 4)
-	if len(parts) != 3 || strings.ContainsAny(raw, "\r\n") { // which base64 would pass over
+	head := strings.IndexByte(raw, '.')
+	u := &Unverified{raw: raw, signed: strings.LastIndexByte(raw, '.')}
+	if head < 0 || head >= u.signed || strings.IndexByte(raw[head+1:u.signed], '.') >= 0 {
 		return nil, false
 	}
-	var decoded [3][]byte
-	for i, part := range parts {
+	if strings.ContainsAny(raw, "\r\n") { // which base64 would pass over
+		return nil, false
+	}
+	decoded := make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(raw))) // for all three
+	var parts [3][]byte
+	for i, part := range [...]string{raw[:head], raw[head+1 : u.signed], raw[u.signed+1:]} {
+		begin := len(decoded)
 		var err error
-		if decoded[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+		if decoded, err = strictBase64.AppendDecode(decoded, []byte(part)); err != nil {
 			return nil, false
 		}
+		parts[i] = decoded[begin:len(decoded):len(decoded)]
 	}
-	u := &Unverified{raw: raw}
+	u.payload, u.signature = parts[1], parts[2]
 	var err error
-	if u.Header, err = session.ParseClaims(decoded[0]); err != nil {
+	if u.Header, err = session.ParseClaims(parts[0]); err != nil {
 		return nil, false
 	}
-	if u.Claims, err = session.ParseClaims(decoded[1]); err != nil {
+	if u.Claims, err = session.ParseClaims(u.payload); err != nil {
 		return nil, false
 	}
 	return u, true
 }
+
+// strictBase64 refuses a text whose last character has bits that mean nothing.
+var strictBase64 = base64.RawURLEncoding.Strict()
 
 // Over says whether a JWT says of itself that its time is over, leeway included. Nobody
 // makes up that a token is no good.
@@ -92,15 +104,40 @@ func (t *JWT) Typ() string {
 // VerifyJWT checks signature, iss, exp and nbf of a JWT. The error wraps one of
 // the errors above, or is a *session.Unavailable.
 func (p *Provider) VerifyJWT(ctx context.Context, u *Unverified) (*JWT, error) {
-	if iss, _ := u.Claims.String("iss"); iss != p.Issuer {
-		return nil, fmt.Errorf("%w: expected %q", ErrIssuer, p.Issuer)
-	}
-	// Verified first, believed afterwards: what follows reads the same bytes.
-	payload, err := p.keys.VerifySignature(ctx, u.raw)
-	if err != nil {
+	if err := p.checkIssuer(u); err != nil {
 		return nil, err
 	}
-	t := &JWT{Header: u.Header, Claims: u.Claims, raw: u.raw, payload: payload}
+	// Verified first, believed afterwards.
+	if err := p.keys.verify(ctx, u); err != nil {
+		return nil, err
+	}
+	return p.believe(u)
+}
+
+// VerifyHeldJWT is VerifyJWT without anybody being asked or waited for. sure is false when
+// the keys that are here do not suffice; then there is no other result.
+func (p *Provider) VerifyHeldJWT(u *Unverified) (t *JWT, sure bool, err error) {
+	if err := p.checkIssuer(u); err != nil {
+		return nil, true, err
+	}
+	if sure, err := p.keys.verifyHeld(u); !sure || err != nil {
+		return nil, sure, err
+	}
+	t, err = p.believe(u)
+	return t, true, err
+}
+
+func (p *Provider) checkIssuer(u *Unverified) error {
+	if iss, _ := u.Claims.String("iss"); iss != p.Issuer {
+		return fmt.Errorf("%w: expected %q", ErrIssuer, p.Issuer)
+	}
+	return nil
+}
+
+// believe checks the times of a JWT whose signature is good. Its claims are what was read
+// of the very bytes that are signed.
+func (p *Provider) believe(u *Unverified) (*JWT, error) {
+	t := &JWT{Header: u.Header, Claims: u.Claims, raw: u.raw, payload: u.payload}
 	now := p.Now()
 	exp, ok, err := numericDate(t.Claims, "exp")
 	switch {

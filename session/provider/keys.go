@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/coreos/go-oidc/v3/oidc"
-	jose "github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -25,7 +22,7 @@ const (
 // provider does not publish. It says so for certain.
 var ErrSignature = errors.New("signature is not by a key of the provider")
 
-// keySet is the provider's published keys. It implements oidc.KeySet.
+// keySet is the provider's published keys.
 //
 // go-oidc's own RemoteKeySet fetches for every token that it cannot verify and
 // never forgets a key. This one fetches at most every fetchInterval, forgets
@@ -42,49 +39,76 @@ type keySet struct {
 	err   error     // of the last fetch
 }
 
-var _ oidc.KeySet = (*keySet)(nil)
-
-// VerifySignature returns the payload of a signed JWT. The error wraps
-// ErrSignature when the token is bad for certain, and is a *session.Unavailable
-// when that cannot be known now.
-func (s *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
-	jws, err := parseJWS(raw)
+// verify checks the signature of a JWT. The error wraps ErrSignature when the token is
+// bad for certain, and is a *session.Unavailable when that cannot be known now.
+func (s *keySet) verify(ctx context.Context, u *Unverified) error {
+	sig, err := signedAs(u)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.fixed != nil {
-		payload, found := s.fixed.verify(jws)
-		if found != verified {
-			return nil, fmt.Errorf("%w: none of the configured keys fits", ErrSignature)
+		if s.fixed.verify(sig) != verified {
+			return errNoConfiguredKey
 		}
-		return payload, nil
+		return nil
 	}
 	held, looked, err := s.usable(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	payload, found := held.verify(jws)
+	found := held.verify(sig)
 	if found == unknownKey && !looked {
 		// The provider may have rotated its keys. One look, at most every
 		// fetchInterval; in between it cannot be known.
 		looked, err = s.renew(ctx)
 		if latest := s.snapshot(); latest != held {
-			payload, found = latest.verify(jws)
+			found = latest.verify(sig)
 		}
 	}
 	switch {
 	case found == verified:
-		return payload, nil
+		return nil
 	case found == badSignature:
-		return nil, fmt.Errorf("%w: bad signature under a known key id", ErrSignature)
+		return errBadSignature
 	case err != nil:
-		return nil, s.unavailable(err)
+		return s.unavailable(err)
 	case looked:
-		return nil, fmt.Errorf("%w: no published key fits", ErrSignature)
-	case keyID(jws) == "": // every key was tried, and they are seconds old
-		return nil, fmt.Errorf("%w: no published key fits a token without key id", ErrSignature)
+		return fmt.Errorf("%w: no published key fits", ErrSignature)
+	case sig.keyID == "": // every key was tried, and they are seconds old
+		return fmt.Errorf("%w: no published key fits a token without key id", ErrSignature)
 	}
-	return nil, s.unavailable(errors.New("they were just fetched and do not have this key id"))
+	return s.unavailable(errors.New("they were just fetched and do not have this key id"))
+}
+
+var (
+	errNoConfiguredKey = fmt.Errorf("%w: none of the configured keys fits", ErrSignature)
+	errBadSignature    = fmt.Errorf("%w: bad signature under a known key id", ErrSignature)
+)
+
+// verifyHeld is verify with the keys that are here and have not aged. sure is false when
+// they do not suffice, and whether the token is good has to be found out with verify.
+func (s *keySet) verifyHeld(u *Unverified) (sure bool, err error) {
+	sig, err := signedAs(u)
+	if err != nil {
+		return true, err
+	}
+	if s.fixed != nil {
+		if s.fixed.verify(sig) != verified {
+			return true, errNoConfiguredKey
+		}
+		return true, nil
+	}
+	held := s.snapshot()
+	if held == nil || !s.p.Now().Before(held.renew) {
+		return false, nil
+	}
+	switch held.verify(sig) {
+	case verified:
+		return true, nil
+	case badSignature:
+		return true, errBadSignature
+	}
+	return false, nil
 }
 
 // usable returns keys that have not aged, or aged ones while the provider is
@@ -202,26 +226,3 @@ func (s *keySet) load(ctx context.Context, uri string, now time.Time) (*keys, er
 	age := keyAge(r.header)
 	return &keys{list: list, renew: now.Add(age - age/5), expires: now.Add(age)}, nil
 }
-
-// parseJWS reads the compact form. Extensions that a header calls critical are
-// not known here (RFC 7515 section 4.1.11), and b64 has no place in a JWT (RFC
-// 7797 section 7). go-jose's own errors quote the header, which anybody may have
-// written.
-func parseJWS(raw string) (*jose.JSONWebSignature, error) {
-	jws, err := jose.ParseSignedCompact(raw, joseAlgs)
-	if err != nil {
-		var alg *jose.ErrUnexpectedSignatureAlgorithm
-		if errors.As(err, &alg) {
-			return nil, fmt.Errorf("%w: the algorithm is none that is accepted", ErrSignature)
-		}
-		return nil, fmt.Errorf("%w: the signed form cannot be read", ErrSignature)
-	}
-	for _, name := range []jose.HeaderKey{"crit", "b64"} {
-		if _, there := jws.Signatures[0].Protected.ExtraHeaders[name]; there {
-			return nil, fmt.Errorf("%w: its header has %s", ErrSignature, name)
-		}
-	}
-	return jws, nil
-}
-
-func keyID(jws *jose.JSONWebSignature) string { return jws.Signatures[0].Protected.KeyID }

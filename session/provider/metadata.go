@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	jose "github.com/go-jose/go-jose/v4"
-
 	"github.com/claimproxy/claimproxy/session"
 )
 
@@ -239,15 +237,10 @@ func (p *Provider) OpaqueMode(md *Metadata) Opaque {
 	return OpaqueOff
 }
 
-// joseAlgs are the algorithms a signature may have. None is symmetric: a public
-// key must never be usable as a shared secret (RFC 8725 section 3.1).
-var joseAlgs = []jose.SignatureAlgorithm{
-	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
-	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
-}
-
+// asymmetric leaves those algorithms that a signature may have.
 func asymmetric(algs []string) []string {
 	return slices.DeleteFunc(algs, func(a string) bool {
-		return !slices.Contains(joseAlgs, jose.SignatureAlgorithm(a))
+		_, known := algorithms[a]
+		return !known
 	})
 }

@@ -103,7 +103,7 @@ func (p *Provider) readSignedUserInfo(ctx context.Context, raw string) (session.
 		return nil, ErrMalformed
 	}
 	claims := u.Claims
-	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
+	if err := p.keys.verify(ctx, u); err != nil {
 		return nil, err
 	}
 	if iss, _ := claims.String("iss"); iss != p.Issuer {

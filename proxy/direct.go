@@ -20,10 +20,10 @@ import (
 // is written, and its answer read, on the goroutine of whoever asks. http.Transport
 // hands both to two goroutines of each connection and back, which costs more than all
 // that claimproxy does besides. Answers are read by http.ReadResponse, as there, and requests
-// written as it would, see writeRequest; this is about connections.
+// written as http.Request would, see writeRequest; this is about connections.
 //
 // It takes GET and HEAD without a body, an upgrade or an expectation. Everything else,
-// and every other kind of upstream, is http.Transport's, see server.roundTrip; the
+// and every other kind of upstream, is http.Transport's, see server.send; the
 // two share no connections. That is what keeps it small, and safe:
 //
 //   - A connection carries one exchange at a time. It is used again only if its request
@@ -131,7 +131,7 @@ func (d *direct) open(ctx context.Context) (*directConn, error) {
 		return nil, err
 	}
 	c := &directConn{Conn: conn, home: d}
-	c.in, c.out = bufio.NewReader(c), bufio.NewWriter(conn)
+	c.in = bufio.NewReader(c)
 	c.arm(d.now())
 	c.interrupt = func() { _ = conn.SetDeadline(time.Unix(1, 0)) }
 	if s, ok := conn.(syscall.Conn); ok {
@@ -222,7 +222,6 @@ type directConn struct {
 	net.Conn
 	home *direct
 	in   *bufio.Reader // from Read below
-	out  *bufio.Writer
 	// left is how many bytes the header of an answer may still have, and got how many
 	// bytes came in this exchange.
 	left, got int64
@@ -298,10 +297,7 @@ func (c *directConn) exchange(ctx context.Context, x *exchange, r *http.Request,
 	if c.x = x; x != nil && !x.goesBy(c) {
 		return nil, errEnded
 	}
-	failed := writeRequest(c.out, r)
-	if failed == nil {
-		failed = c.out.Flush()
-	}
+	failed := c.write(r)
 	// Whatever became of the request, there may be an answer: a server that finds a
 	// header too long says so and reads no further.
 	res, err := c.header(x, r, trace)
@@ -327,6 +323,21 @@ func (c *directConn) exchange(ctx context.Context, x *exchange, r *http.Request,
 	}
 	res.Body = &directBody{ctx: ctx, x: x, from: res.Body, conn: c, again: again}
 	return res, nil
+}
+
+// requestBuffers are what requests are written through. Even one with many groups fits
+// into it, and leaves in one piece.
+var requestBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
+
+func (c *directConn) write(r *http.Request) error {
+	out := requestBuffers.Get().(*bufio.Writer)
+	defer requestBuffers.Put(out)
+	out.Reset(c.Conn) // which also forgets how the last one has failed
+	defer out.Reset(nil)
+	if err := writeRequest(out, r); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // header reads the header of the answer. Informational ones before it (RFC 9110

@@ -138,7 +138,12 @@ func (p *Proxy) rewrite(x *exchange, in, out *http.Request) {
 	}
 	h["X-Request-Id"] = x.line(x.id)
 	x.leftOut = p.setIdentity(h, x.route, t, &x.verdict)
-	out.Trailer = p.trailers(in)
+	if out.Trailer = p.trailers(in); out.Trailer != nil {
+		// HTTP/2 has trailers beside a length that is known, HTTP/1.1 only in the chunked
+		// coding (RFC 9112 section 7.1.2).
+		out.ContentLength = -1
+		delete(h, "Content-Length")
+	}
 }
 
 // answered looks at an upstream's answer before it is passed on.

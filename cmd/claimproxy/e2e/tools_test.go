@@ -77,6 +77,16 @@ var (
 		present: func() bool { return haproxyProgram() != "" },
 		install: "apt-get install --no-install-recommends haproxy",
 	}
+	wrk = tool{
+		name:    "wrk",
+		present: func() bool { return onPath("wrk") },
+		install: "apt-get install --no-install-recommends wrk",
+	}
+	nghttp2 = tool{
+		name:    "nghttp2",
+		present: func() bool { return onPath("h2load") && onPath("nghttp") },
+		install: "apt-get install --no-install-recommends nghttp2-client",
+	}
 	websocketd = tool{
 		name:    "websocketd",
 		present: func() bool { return onPath("websocketd") },

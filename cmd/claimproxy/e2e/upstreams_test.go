@@ -83,6 +83,8 @@ type arrival struct {
 	Host   string      `json:"host"`
 	Header http.Header `json:"header"`
 	Body   string      `json:"body"`
+	// Trailer came after the body.
+	Trailer http.Header `json:"trailer,omitempty"`
 }
 
 func newRecorder(t testing.TB) *recorder {
@@ -100,7 +102,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	a := arrival{Method: req.Method, URI: req.RequestURI, Host: req.Host, Header: req.Header.Clone(), Body: string(body)}
+	a := arrival{Method: req.Method, URI: req.RequestURI, Host: req.Host, Header: req.Header.Clone(), Body: string(body), Trailer: req.Trailer}
 	r.mu.Lock()
 	r.seen = append(r.seen, a)
 	r.mu.Unlock()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"slices"
 
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/certificates"
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
+	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
 	"github.com/claimproxy/claimproxy/session/assertion"
 	"github.com/claimproxy/claimproxy/session/login"
@@ -25,6 +27,10 @@ type service struct {
 	kept func() (n int, ok bool)
 	// checkSessions says how it stands with what keeps the sessions; nil where nothing does.
 	checkSessions func(context.Context) error
+	// backend keeps the sessions, nil where nothing does, and ordered is which certificates
+	// are.
+	backend session.Backend
+	ordered certificates.Plan
 	// adopt is called when the service takes over from the one before it: what the two
 	// share then goes by this one's configuration.
 	adopt   func()
@@ -66,6 +72,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		return nil, err
 	}
 	s.live, s.kept = store.live, store.kept
+	s.ordered = ordered(cfg, s.backend, sealer)
 	sessions := sessionsOf(store, providers)
 	answers := answer.New(answer.Options{Endpoints: cfg.Endpoints, Site: cfg.PublicURL.Host, Log: log})
 	resources := origins(cfg)

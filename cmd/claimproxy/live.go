@@ -43,6 +43,13 @@ func examine(ctx context.Context, c *compiled, token string) ([]doctor.Finding, 
 		defer backend.Close()
 		patient.Backend = backend
 	}
+	if c.config.TLS != nil && c.config.TLS.ACME != nil {
+		a, err := authority(c.config.TLS.ACME, log)
+		if err != nil {
+			return nil, fmt.Errorf("tls.acme: %w", err)
+		}
+		patient.Authority = a.Terms
+	}
 	return doctor.Examine(ctx, patient), nil
 }
 

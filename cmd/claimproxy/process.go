@@ -20,6 +20,7 @@ type process struct {
 	listeners []net.Listener
 	admin     *admin // nil: there is none
 	watch     watch
+	shown     *shown
 	// current answers requests.
 	current current
 	// connections are those to upstreams, and shelf has the other parts that
@@ -43,8 +44,11 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 			return fmt.Errorf("audit: %w", err)
 		}
 	}
+	if p.shown, err = newShown(c, p.watch.log); err != nil {
+		return err
+	}
 	if c.Admin != nil {
-		p.watch.newMetrics(&p.current)
+		p.watch.newMetrics(&p.current, p.shown.ends)
 		p.connections.Failed = p.watch.metrics.UpstreamFailed
 		if p.admin, err = listenAdmin(c.Admin, p.watch.metrics.Handler(p.watch.log), p.watch.log); err != nil {
 			return err
@@ -53,7 +57,7 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 	if err := p.watch.trace(c); err != nil {
 		return err
 	}
-	p.listeners, err = listen(c, p.watch.log)
+	p.listeners, err = listen(c, p.shown)
 	return err
 }
 
@@ -81,6 +85,13 @@ func (p *process) standByAudit() {
 	p.admin.ready.ask("audit", func(context.Context) standing {
 		return p.watch.auditStanding(p.current.now.Load().config, time.Now())
 	})
+}
+
+// standByCertificates has it tell how it stands with those that are ordered.
+func (p *process) standByCertificates() {
+	if p.admin != nil && p.shown != nil && p.shown.ordered != nil {
+		p.admin.ready.ask("certificates", p.shown.standing)
+	}
 }
 
 // standByConfiguration tells the admin listener whether the files are what is at work,

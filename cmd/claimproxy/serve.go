@@ -129,6 +129,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 		return err
 	}
 	defer p.current.close()
+	defer background(p.shown.run)()
 	// HTTP/2 without TLS is for gRPC behind a proxy where TLS ends. It begins as HTTP/2: an
 	// upgrade to it is never made.
 	protocols := new(http.Protocols)
@@ -160,6 +161,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	log.Info("serving", attrs...)
 	p.stand("")
 	p.standByAudit()
+	p.standByCertificates()
 	p.ready()
 	defer background(func(ctx context.Context) { p.systemd.watchdog(ctx, p.current.alive) })()
 	stopFollowing := func() {}

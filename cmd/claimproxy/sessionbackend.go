@@ -33,6 +33,7 @@ func (s *service) openStore(cfg *config.Config, sealer *session.Sealer, renewer 
 		return nil, err
 	}
 	s.closers = append(s.closers, release)
+	s.backend = backend
 	if checker, ok := backend.(session.Checker); ok {
 		s.checkSessions = checker.Check
 	}

@@ -88,9 +88,9 @@ func (w *watch) auditStanding(c *config.Config, now time.Time) standing {
 }
 
 // newMetrics makes the metrics of the process, those of what is at work now among them.
-func (w *watch) newMetrics(now *current) {
+func (w *watch) newMetrics(now *current, certificates func() []metrics.Certificate) {
 	b := thisBuild()
-	c := metrics.Config{Version: b.version, Revision: b.revision, GoVersion: b.goVersion, Servers: now.servers, SessionsInMemory: now.live, Sessions: now.kept}
+	c := metrics.Config{Version: b.version, Revision: b.revision, GoVersion: b.goVersion, Servers: now.servers, SessionsInMemory: now.live, Sessions: now.kept, Certificates: certificates}
 	if w.audit != nil {
 		c.AuditLost = w.audit.Lost
 	}

@@ -37,6 +37,15 @@ type Config struct {
 	// Sessions is how many sessions there are, and SessionsInMemory how many of them are
 	// answered from memory, and whether that is known; nil knows of none.
 	Sessions, SessionsInMemory func() (n int, ok bool)
+	// Certificates are those that the listeners show; nil knows of none.
+	Certificates func() []Certificate
+}
+
+// Certificate is one of the listeners'.
+type Certificate struct {
+	// Host is what it is for, of several hosts the first.
+	Host string
+	Ends time.Time
 }
 
 // Metrics is all that is counted in a process.

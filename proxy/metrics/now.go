@@ -9,8 +9,8 @@ import (
 // now tells how it stands with what the configuration that is at work uses, when somebody
 // asks.
 type now struct {
-	up, sessions, inMemory *prometheus.Desc
-	c                      *Config
+	up, sessions, inMemory, certificates *prometheus.Desc
+	c                                    *Config
 }
 
 func newNow(c *Config) *now {
@@ -23,6 +23,9 @@ func newNow(c *Config) *now {
 			"Sessions that are kept, those that are over and not removed yet among them. With Redis they are those of all replicas, counted every few minutes: each replica tells the same number, so take the maximum and not the sum. There is no such number where sessions are in cookies, and while nobody has counted.", nil, nil),
 		inMemory: prometheus.NewDesc("claimproxy_sessions_in_memory",
 			"Sessions that are answered from memory: those that were used here lately and have not ended. There is no such number where sessions are in cookies.", nil, nil),
+		certificates: prometheus.NewDesc("claimproxy_certificate_expiry_timestamp_seconds",
+			"When a certificate ends that claimproxy shows to clients: the one from files under the first host that it names, and each that was ordered. What is to be ordered and never was has none.",
+			[]string{"host"}, nil),
 	}
 }
 
@@ -31,6 +34,7 @@ func (n *now) Describe(to chan<- *prometheus.Desc) {
 	to <- n.up
 	to <- n.sessions
 	to <- n.inMemory
+	to <- n.certificates
 }
 
 // Collect implements prometheus.Collector.
@@ -43,6 +47,7 @@ func (n *now) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(v))
 		}
 	}
+	n.collectCertificates(to)
 	if n.c.Servers == nil {
 		return
 	}
@@ -59,6 +64,15 @@ func (n *now) Collect(to chan<- prometheus.Metric) {
 	}
 	for at, v := range up {
 		to <- prometheus.MustNewConstMetric(n.up, prometheus.GaugeValue, v, at.upstream, at.server)
+	}
+}
+
+func (n *now) collectCertificates(to chan<- prometheus.Metric) {
+	if n.c.Certificates == nil {
+		return
+	}
+	for _, c := range n.c.Certificates() {
+		to <- prometheus.MustNewConstMetric(n.certificates, prometheus.GaugeValue, float64(c.Ends.Unix()), c.Host)
 	}
 }
 

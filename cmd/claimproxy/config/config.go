@@ -134,16 +134,6 @@ type Config struct {
 	places map[any]place
 }
 
-// TLS is a certificate and its key, in PEM. Both are read again when the files
-// change.
-type TLS struct {
-	// Cert is the file of the certificate, followed by the intermediate ones.
-	Cert string `yaml:"cert,required,path"`
-	// Key is the file of the private key, which should be readable to claimproxy
-	// alone.
-	Key string `yaml:"key,required,path"`
-}
-
 // Session says how the sessions of people with a browser are kept.
 type Session struct {
 	// Store is where sessions are kept: "file", the default, an embedded database

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ func (l *loader) defaults(c *Config) {
 	}
 	if c.Admin != nil && !l.good(&c.Admin.Listen) {
 		c.Admin.Listen = "127.0.0.1:8081"
+	}
+	if c.TLS != nil && c.TLS.ACME != nil && !l.good(&c.TLS.ACME.Directory) {
+		c.TLS.ACME.Directory = &url.URL{Scheme: "https", Host: "acme-v02.api.letsencrypt.org", Path: "/directory"}
 	}
 	if !l.good(&c.StateDir) {
 		c.StateDir = l.stateDir()

@@ -119,6 +119,10 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 	reflect.TypeFor[Upstream](): func(s *jsonschema.Schema) {
 		s.Extras = map[string]any{"dependencies": map[string]any{"cert": []string{"key"}, "key": []string{"cert"}}}
 	},
+	reflect.TypeFor[TLS](): func(s *jsonschema.Schema) {
+		s.AnyOf = []*jsonschema.Schema{{Required: []string{"cert", "key"}}, {Required: []string{"acme"}}}
+		s.Extras = map[string]any{"dependencies": map[string]any{"cert": []string{"key"}, "key": []string{"cert"}}}
+	},
 	reflect.TypeFor[Test](): func(s *jsonschema.Schema) {
 		s.Not = &jsonschema.Schema{Required: []string{"as", "claims"}}
 		named := anyOf(&jsonschema.Schema{Required: []string{"as"}}, &jsonschema.Schema{Required: []string{"claims"}})

@@ -85,6 +85,10 @@ var limits = map[string]limit{
 
 	"Policy.providers": {filled: true, unique: true},
 
+	"ACME.email":             {value: matching(mailAddress.String(), "expected an e-mail address")},
+	"ACME.directory":         {value: endpoint},
+	"ExternalAccount.key_id": {value: matching(`^\S(.*\S)?$`, "expected the id of a key")},
+
 	"Tracing.endpoint": {value: matching(`^[Hh][Tt][Tt][Pp][Ss]?://`+authority+`/?$`, "expected "+collectorRule.expected)},
 
 	"Upstream.url":          {value: matching(`^`+server+`$`, "expected "+upstreamRule.expected), filled: true, unique: true},

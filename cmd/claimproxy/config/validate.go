@@ -39,6 +39,7 @@ func (l *loader) validate(c *Config, root *yaml.Node) {
 		l.warnUnasked(c)
 		l.warnConditions(c)
 		l.warnDiscovery(c)
+		l.warnOrdered(c)
 	}
 }
 
@@ -77,9 +78,7 @@ func (l *loader) validateTop(c *Config) {
 			}
 		}
 	}
-	if t := c.TLS; t != nil && l.good(&t.Cert) && l.good(&t.Key) && !l.env.WithoutSecrets {
-		l.validatePair(&t.Cert, &t.Key)
-	}
+	l.validateTLS(c)
 	l.validateTrusted(c)
 	if l.good(&c.Endpoints) {
 		l.checkFixedPath(&c.Endpoints, c.Endpoints, "/.auth")

@@ -58,6 +58,8 @@ func world() Env {
 		"redis-password":   {Data: []byte(sentinel), Mode: 0o640},
 		"redis-ca.pem":     {Data: cert, Mode: 0o644},
 		"invent-ca.pem":    {Data: cert, Mode: 0o644},
+		"authority.pem":    {Data: cert, Mode: 0o644},
+		"acme-key":         {Data: []byte("c2VjcmV0LWh1bnRlcjI\n"), Mode: 0o600},
 		"invent-keys":      {Data: []byte(`	{"keys": [{"kty": "EC", "crv": "P-256", "kid": "a", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`), Mode: 0o644},
 		"no-keys":          {Data: []byte(`{"keys": [{"kty": "oct", "k": "AAAA"}]}`), Mode: 0o644},
 		"tls/cert.pem":     {Data: cert, Mode: 0o644},

@@ -56,6 +56,8 @@ type Patient struct {
 	// Backend keeps the sessions; nil where that cannot be opened beside a running
 	// claimproxy, or need not be.
 	Backend session.Backend
+	// Authority asks whom certificates are ordered from for its terms; nil where none are.
+	Authority func(context.Context) (terms string, err error)
 	// Token is an access token to ask about, empty for none. No finding holds it.
 	Token string
 	Now   func() time.Time
@@ -71,6 +73,12 @@ func Examine(ctx context.Context, p Patient) []Finding {
 		p.Now = time.Now
 	}
 	looks := []func(context.Context) []Finding{p.publicURL, p.files, p.store}
+	if p.Authority != nil {
+		looks = append(looks, p.authority)
+	}
+	for _, host := range p.Config.OrderedHosts() {
+		looks = append(looks, func(ctx context.Context) []Finding { return p.certificate(ctx, host) })
+	}
 	for _, one := range p.Providers {
 		looks = append(looks, func(ctx context.Context) []Finding { return p.provider(ctx, one) })
 	}

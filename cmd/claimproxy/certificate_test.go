@@ -18,12 +18,18 @@ import (
 // writePair writes a certificate for name and its key.
 func writePair(t *testing.T, dir, name string, written time.Time) {
 	t.Helper()
+	writePairFor(t, dir, written, name)
+}
+
+// writePairFor writes a certificate for hosts, the first of which is its name.
+func writePairFor(t *testing.T, dir string, written time.Time, hosts ...string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)

@@ -70,9 +70,10 @@ func (p *Proxy) keepTokenFields(h http.Header, in *http.Request) {
 }
 
 func (s *stripper) add(name string) {
-	folded := string(fold(nil, name))
-	s.names[folded] = true
-	s.begins(folded)
+	if folded := string(fold(nil, name)); !s.names[folded] { // most routes have the same ones
+		s.names[folded] = true
+		s.begins(folded)
+	}
 }
 
 // begins notes all spellings of the first byte of a folded name.

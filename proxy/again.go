@@ -141,23 +141,27 @@ func (p *Proxy) Succeed(next *Proxy) {
 func (a *again) watch(c Changes) {
 	stop := c.Watch(a.heard)
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.over {
-		stop()
-		return
+	over := a.over
+	if !over {
+		a.stops = append(a.stops, stop)
 	}
-	a.stops = append(a.stops, stop)
+	a.mu.Unlock()
+	if over {
+		stop()
+	}
 }
 
-// stop ends what watch has begun, and perhaps that anything is watched.
+// stop ends what watch has begun, and perhaps that anything is watched. It does so without
+// mu: who ends it may wait for somebody who tells of a change just now, and heard takes mu.
 func (a *again) stop(forGood bool) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.over = a.over || forGood
-	for _, stop := range a.stops {
+	stops := a.stops
+	a.stops = nil
+	a.mu.Unlock()
+	for _, stop := range stops {
 		stop()
 	}
-	a.stops = nil
 }
 
 // lookAt looks at all of them, several at a time.

@@ -635,3 +635,46 @@ func TestKindsOfStreams(t *testing.T) {
 		}
 	}
 }
+
+// interrupted is a teller of changes that is telling of one whenever somebody ceases to
+// watch, and lets nobody go before it has.
+type interrupted struct{ late chan bool }
+
+func (i interrupted) Watch(changed func(session.Key)) (stop func()) {
+	return func() {
+		told := make(chan struct{})
+		go func() {
+			changed(proofOf("jane"))
+			close(told)
+		}()
+		select {
+		case <-told:
+		case <-time.After(5 * time.Second):
+			i.late <- true
+		}
+	}
+}
+
+// TestAChangeThatIsToldDuringAReloadHoldsNobodyUp: a new configuration ceases to listen for
+// the old one while a session is renewed. Each used to wait for the other, and with them
+// every sign-in and every reload that followed.
+func TestAChangeThatIsToldDuringAReloadHoldsNobodyUp(t *testing.T) {
+	i := interrupted{make(chan bool, 9)}
+	u := newWire(t)
+	build := func() *Proxy {
+		return build(t, []Route{{Path: "/", Allow: newRules(t).of("public"), Upstream: u.upstream()}}, func(c *Config) { c.Changes = []Changes{i} }).proxy
+	}
+	old, next := build(), build()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { old.Run(ctx) })
+	for range 3 {
+		old.Succeed(next)
+	}
+	cancel()
+	running.Wait()
+	old.Succeed(next) // too late, and it ceases at once
+	if len(i.late) > 0 {
+		t.Error("who tells of a change and who ceases to listen wait for each other")
+	}
+}

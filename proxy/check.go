@@ -48,7 +48,7 @@ func (p *Proxy) check(x *exchange) {
 		p.refuseQuestion(x, sentence)
 		return
 	}
-	j := p.judge(q.asked, q.scheme)
+	j := p.judge(q.asked, q.scheme, true)
 	if len(q.policies) > 0 {
 		j = p.alsoBy(j, q)
 	}

@@ -76,17 +76,22 @@ type Question struct {
 	// Client is the address of who sends it, empty if there is none.
 	Client string
 	// Request carries the credentials. Nothing else of it is looked at, but for what
-	// makes it a websocket or a CORS preflight.
+	// makes it a websocket, a CORS preflight or one with another method.
 	Request *http.Request
 	// again tells that the request was let in before and is under way: to ask about it
 	// is no use of its session.
 	again bool
+	// asked tells that it is a front proxy who sends the request on, with all of its header.
+	asked bool
 }
 
 // Decide says whether a request may pass. It is the only function that says yes;
 // whatever asks about requests, asks here.
 func (p *Proxy) Decide(ctx context.Context, q Question) Verdict {
 	v := p.decide(ctx, q)
+	if v.Outcome == Allow && (q.asked || q.Route.PassOverride) {
+		v = p.decideOverridden(ctx, q, v)
+	}
 	if v.Outcome != Allow || p.mayAllow == nil {
 		return v
 	}

@@ -16,7 +16,7 @@ func (p *Proxy) alsoBy(j Judgement, q question) Judgement {
 		alone = false
 		j.Route = p.demanded(name, route, j.Target.Host)
 		j.Verdict = p.Decide(q.asked.Context(), Question{
-			Route: j.Route, Target: j.Target, Method: q.asked.Method, Request: q.asked, Client: j.Client,
+			Route: j.Route, Target: j.Target, Method: q.asked.Method, Request: q.asked, Client: j.Client, asked: true,
 		})
 	}
 	return j

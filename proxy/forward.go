@@ -120,6 +120,9 @@ func (p *Proxy) rewrite(x *exchange, in, out *http.Request) {
 	if x.route.ForwardToken {
 		p.keepTokenFields(h, in)
 	}
+	if x.route.PassOverride {
+		keepOverrides(h, in)
+	}
 	delete(h, "Host") // HTTP/2 leaves it there; the one that counts is out.Host
 	p.cookies.Strip(h)
 	if x.route.takesOff(in) {

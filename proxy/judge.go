@@ -42,7 +42,7 @@ func (p *Proxy) Judge(r *http.Request) Judgement {
 			}}
 		}
 	}
-	return p.judge(r, scheme)
+	return p.judge(r, scheme, false)
 }
 
 // ownConnection reports whether a TLS connection was opened for the host that a request on
@@ -61,8 +61,9 @@ func (p *Proxy) ownConnection(r *http.Request) bool {
 	return fault != nil || host == opened // a host that is none has a refusal of its own
 }
 
-// judge is Judge for a request that the client sent with this scheme.
-func (p *Proxy) judge(r *http.Request, scheme string) Judgement {
+// judge is Judge for a request that the client sent with this scheme; asked tells that it is
+// a front proxy who sends it on.
+func (p *Proxy) judge(r *http.Request, scheme string, asked bool) Judgement {
 	j := Judgement{Client: p.client(r)}
 	if refusedMethod(r.Method) {
 		j.Verdict = Verdict{Reason: ReasonMethod, Methods: usualMethods}
@@ -80,7 +81,7 @@ func (p *Proxy) judge(r *http.Request, scheme string) Judgement {
 	case own:
 		j.Target, j.Own = target, true
 	default:
-		j.Route, j.Verdict = p.decideOn(r.Context(), Question{Target: target, Method: r.Method, Client: j.Client, Request: r})
+		j.Route, j.Verdict = p.decideOn(r.Context(), Question{Target: target, Method: r.Method, Client: j.Client, Request: r, asked: asked})
 		if j.Route != nil || target.ambiguous == nil {
 			j.Target = target
 		}

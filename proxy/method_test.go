@@ -3,9 +3,12 @@ package proxy
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/claimproxy/claimproxy/policy"
 )
 
 // methodHouse has a route with methods, one with rules and one open to all.
@@ -139,6 +142,99 @@ func TestMethodOverridesAreDropped(t *testing.T) {
 	}
 	if got := values(head, "X-Kept"); !cmp.Equal(got, []string{"yes"}) {
 		t.Errorf("X-Kept: got %q", got)
+	}
+}
+
+// TestOverridesAreDecidedOn: where an application gets them, the method that they name
+// has to be allowed as well as the request's own, whichever the application goes by.
+func TestOverridesAreDecidedOn(t *testing.T) {
+	u := newWire(t)
+	r := newRules(t)
+	kinds := Browser | Bearer
+	h := build(t, []Route{
+		{Path: "/rules/", SignIn: kinds, Upstream: u.upstream(), PassOverride: true, Rules: []MethodRule{
+			{Methods: []string{"GET"}, Allow: r.of("public")},
+			{Methods: []string{"POST", "PATCH"}, Allow: r.of("developers")},
+			{Methods: []string{"DELETE"}, Allow: r.of("admins")},
+			{Methods: []string{"PURGE"}, Allow: r.of("nobody")},
+		}},
+		{Path: "/expr/", SignIn: kinds, Upstream: u.upstream(), PassOverride: true, Allow: r.clause(policy.Clause{Expr: `request.method != "DELETE" && "teams/kde-developers" in claims.groups`})},
+		{Path: "/public/", Upstream: u.upstream(), PassOverride: true, Allow: r.of("public")},
+		{Path: "/", SignIn: kinds, Upstream: u.upstream(), Allow: r.of("public")},
+	}, nil)
+	const override = "X-HTTP-Method-Override: "
+	for name, test := range map[string]struct {
+		request string
+		lines   []string
+		status  int
+		// sent is what the upstream gets of the fields, if the status is 200.
+		sent []string
+	}{
+		"a method that is allowed":               {"POST /rules/", []string{override + "PATCH", asJane}, 200, []string{"PATCH"}},
+		"the request's own":                      {"POST /rules/", []string{override + "POST", asJane}, 200, []string{"POST"}},
+		"none":                                   {"POST /rules/", []string{asJane}, 200, nil},
+		"one for admins":                         {"POST /rules/", []string{override + "DELETE", asJane}, 403, nil},
+		"one for admins, behind a public method": {"GET /rules/", []string{override + "DELETE", asJane}, 403, nil},
+		"one for admins, of a stranger":          {"GET /rules/", []string{override + "DELETE"}, 401, nil},
+		"a public one does not open the other":   {"DELETE /rules/", []string{override + "GET", asJane}, 403, nil},
+		"a public one beside one that is known":  {"POST /rules/", []string{override + "GET", asJane}, 200, []string{"GET"}},
+		"one that is closed":                     {"POST /rules/", []string{override + "PURGE", asJane}, 403, nil},
+		"one without a rule":                     {"POST /rules/", []string{override + "PUT", asJane}, 405, nil},
+		"small letters":                          {"POST /rules/", []string{override + "delete", asJane}, 405, nil},
+		"several in one":                         {"POST /rules/", []string{override + "PATCH, DELETE", asJane}, 405, nil},
+		"two lines":                              {"POST /rules/", []string{override + "PATCH", override + "DELETE", asJane}, 405, nil},
+		"two names":                              {"POST /rules/", []string{override + "PATCH", "X-HTTP-Method: DELETE", asJane}, 405, nil},
+		"two spellings":                          {"POST /rules/", []string{override + "PATCH", "X_HTTP_METHOD_OVERRIDE: DELETE", asJane}, 405, nil},
+		"two names that say the same":            {"POST /rules/", []string{override + "PATCH", "X-Method-Override: PATCH", asJane}, 200, []string{"PATCH"}},
+		"another spelling alone":                 {"POST /rules/", []string{"X_HTTP_METHOD_OVERRIDE: DELETE", asJane}, 403, nil},
+		"nothing in it":                          {"POST /rules/", []string{override, asJane}, 405, nil},
+		"a tunnel":                               {"POST /public/", []string{override + "CONNECT"}, 405, nil},
+		"a trace":                                {"POST /public/", []string{override + "TRACE"}, 405, nil},
+		"on a public route":                      {"POST /public/", []string{override + "DELETE"}, 200, []string{"DELETE"}},
+		"an expression about the method":         {"POST /expr/", []string{override + "DELETE", asJane}, 403, nil},
+		"and its twin":                           {"POST /expr/", []string{override + "PUT", asJane}, 200, []string{"PUT"}},
+		"on a route that does not pass them":     {"POST /", []string{override + "delete, TRACE", asJane}, 200, nil},
+		"named by Connection":                    {"POST /rules/", []string{override + "DELETE", "Connection: X-HTTP-Method-Override", asJane}, 403, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			method, target, _ := strings.Cut(test.request, " ")
+			res := h.send(t, method, target, append(test.lines, "Content-Length: 0")...)
+			if res.StatusCode != test.status || (res.StatusCode == 405) != (res.Header.Get("Allow") != "") {
+				t.Fatalf("got %d, Allow %q, want %d: %s", res.StatusCode, res.Header.Get("Allow"), test.status, res.body)
+			}
+			if test.status != 200 {
+				u.none(t)
+				return
+			}
+			head := u.one(t)
+			if got := values(head, "X-HTTP-Method-Override"); !cmp.Equal(got, test.sent) || strings.Contains(head, "X_") {
+				t.Errorf("the upstream got\n%s", head)
+			}
+			if strings.HasPrefix(test.request, "POST /rules/") && !cmp.Equal(values(head, "X-Forwarded-User"), []string{"jane"}) {
+				t.Errorf("the upstream is not told who it is:\n%s", head)
+			}
+		})
+	}
+}
+
+// TestFrontProxiesForwardOverrides, whatever we would drop: so a question is about both
+// methods.
+func TestFrontProxiesForwardOverrides(t *testing.T) {
+	h := newCheckHouse(t, ForwardAuthXForwarded, nil)
+	for name, test := range map[string]struct {
+		target, override string
+		status           int
+		reason           Reason
+	}{
+		"one that the route takes":         {"/read/", "X-HTTP-Method-Override: GET", 200, "policy"},
+		"one that it does not take":        {"/read/", "X-HTTP-Method-Override: DELETE", 403, "method"},
+		"in another spelling":              {"/read/", "X_Method_Override: DELETE", 403, "method"},
+		"on a route that takes all":        {"/app/", "X-HTTP-Method-Override: DELETE", 200, "policy"},
+		"on one that is forwarded as well": {"/forwarded/", "X-HTTP-Method: TRACE", 403, "method"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantCheck(t, h.get(t, "/.auth/check", questionOf("GET", publicHost, test.target, asJane, test.override)...), test.status, test.reason)
+		})
 	}
 }
 

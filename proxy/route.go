@@ -57,6 +57,9 @@ type Route struct {
 	// whether or not the route takes OPTIONS. Other requests with OPTIONS are decided
 	// like those of any method.
 	PassPreflight bool
+	// PassOverride leaves the fields on the request by which applications are told another
+	// method. That one is decided on as well as the request's own, and both must be allowed.
+	PassOverride bool
 	// AmbiguousPaths takes paths with encoded slashes, empty segments and semicolons, which
 	// applications read in several ways. Every reading is decided on, by the route that it is
 	// on, and all must allow it. A route with StripPrefix cannot have it.

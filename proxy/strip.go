@@ -20,7 +20,7 @@ type stripper struct {
 var alwaysStripped = []string{
 	// Where a request comes from; ours are set afterwards.
 	"forwarded", "x-real-ip", "x-request-id",
-	// Another method than the one that was decided on.
+	// Another method than the one that was decided on, see overrides.
 	"x-http-method-override", "x-http-method", "x-method-override",
 	// Grafana's role, which a route may set by policy.
 	"x-webauth-role",

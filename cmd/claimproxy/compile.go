@@ -238,8 +238,8 @@ func (c *compiled) table(tls func(*config.Upstream) (*proxy.TLS, error)) (*proxy
 			Allow: c.rules[i].allow, Rules: c.rules[i].methods, Headers: c.rules[i].headers,
 			Upstream: u, Assertion: r.Assertion, ForwardToken: r.ForwardToken, Providers: r.Providers, PublicFrom: r.PublicFrom,
 			PassPreflight: r.CORSPreflight == config.CORSPreflightPass, StripPrefix: r.StripPrefix, MaxBody: int64(r.MaxBody),
-			AmbiguousPaths: r.AmbiguousPaths == config.AmbiguousPathsAllow,
-			BasicToken:     r.AcceptBasicToken, Identify: r.Identify,
+			AmbiguousPaths: r.AmbiguousPaths == config.AmbiguousPathsAllow, PassOverride: r.MethodOverride == config.MethodOverridePass,
+			BasicToken: r.AcceptBasicToken, Identify: r.Identify,
 		}
 		for _, s := range r.PassSchemes {
 			route.PassSchemes = append(route.PassSchemes, proxy.Scheme{Name: s.Scheme, Prefix: s.Prefix})

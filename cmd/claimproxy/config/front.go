@@ -101,6 +101,9 @@ func (l *loader) validateAsked(c *Config, r *Route) {
 	if l.good(&r.CORSPreflight) {
 		l.bad(&r.CORSPreflight, why)
 	}
+	if l.good(&r.MethodOverride) {
+		l.bad(&r.MethodOverride, why)
+	}
 	if l.good(&r.StripPrefix) {
 		l.bad(&r.StripPrefix, why)
 	}

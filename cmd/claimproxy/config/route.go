@@ -57,6 +57,11 @@ type Route struct {
 	// request): they carry no credentials, so that nobody could be let in otherwise.
 	// Left out, OPTIONS is a method like any other.
 	CORSPreflight CORSPreflight `yaml:"cors_preflight"`
+	// MethodOverride is "pass" to let the application see the headers by which some
+	// clients name another method, X-HTTP-Method-Override, X-HTTP-Method and
+	// X-Method-Override: that method is decided on as well as the request's own, and both
+	// must be allowed. Left out, these headers are dropped.
+	MethodOverride MethodOverride `yaml:"method_override"`
 	// IdentityHeaders tell the application who is calling. The default is the
 	// upstream's, else the preset x-forwarded.
 	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
@@ -140,6 +145,15 @@ type CORSPreflight string
 const CORSPreflightPass CORSPreflight = "pass"
 
 func (CORSPreflight) words() []string { return []string{string(CORSPreflightPass)} }
+
+// MethodOverride says what becomes of headers that name another method. The zero value drops
+// them.
+type MethodOverride string
+
+// MethodOverridePass forwards them.
+const MethodOverridePass MethodOverride = "pass"
+
+func (MethodOverride) words() []string { return []string{string(MethodOverridePass)} }
 
 // AmbiguousPaths says what becomes of paths with several readings. The zero value refuses
 // them.

@@ -101,7 +101,7 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 	reflect.TypeFor[Route](): func(s *jsonschema.Schema) {
 		s.OneOf = []*jsonschema.Schema{{Required: []string{"allow"}}, {Required: []string{"rules"}}}
 		s.Extras = map[string]any{"dependencies": map[string]any{
-			"shadow": []string{"allow"}, "forward_token": []string{"upstream"}, "cors_preflight": []string{"upstream"},
+			"shadow": []string{"allow"}, "forward_token": []string{"upstream"}, "cors_preflight": []string{"upstream"}, "method_override": []string{"upstream"},
 			"strip_prefix": []string{"upstream"}, "max_body": []string{"upstream"},
 		}}
 	},

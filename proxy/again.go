@@ -272,7 +272,7 @@ func (p *Proxy) goOn(x *exchange, v Verdict) {
 // cutShort ends what is under way, and says so in the log: the event of a stream tells what was
 // decided when it began.
 func (p *Proxy) cutShort(x *exchange, v Verdict) {
-	if x.request.Context().Err() != nil || !x.breakOff(v, closePolicy, sentenceOf(v)) {
+	if x.request.Context().Err() != nil || !x.breakOff(v, closePolicy, sentenceOf(&v)) {
 		return
 	}
 	p.log.LogAttrs(context.Background(), slog.LevelInfo, "a request was broken off that was under way",

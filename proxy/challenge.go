@@ -39,13 +39,15 @@ func fetched(x *exchange) bool {
 // bearerChallenge is the challenge Bearer (RFC 6750 section 3, with RFC 9728 section 5.1).
 // Without credentials there is no error in it.
 func bearerChallenge(t *Target, v *Verdict) string {
+	metadata := `Bearer resource_metadata="` + t.Scheme + "://" + t.Authority + `/.well-known/oauth-protected-resource"`
+	if v.Outcome == SignIn && v.Decision.StepUp == nil {
+		return metadata
+	}
 	var b strings.Builder
-	b.WriteString(`Bearer resource_metadata="`)
-	b.WriteString(t.origin())
-	b.WriteString(`/.well-known/oauth-protected-resource"`)
+	b.WriteString(metadata)
 	failed := func(code string) {
 		b.WriteString(`, error="` + code + `"`)
-		parameter(&b, "error_description", sentenceOf(*v))
+		parameter(&b, "error_description", sentenceOf(v))
 	}
 	switch {
 	case v.Outcome == BadCredentials:

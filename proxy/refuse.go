@@ -36,7 +36,7 @@ func (p *Proxy) refuse(x *exchange, v Verdict) {
 		p.keepForm(x, v)
 	}
 	leaveBody(x, linger)
-	mayNavigate := x.route != nil && x.route.SignIn.Has(Browser)
+	mayNavigate := takes(x, Browser)
 	switch v.Outcome {
 	case BadRequest:
 		p.answer(x, http.StatusBadRequest, v)
@@ -165,8 +165,6 @@ func (p *Proxy) logCause(x *exchange, v Verdict) {
 	ctx := x.request.Context()
 	level, message := slog.LevelDebug, "refused"
 	switch {
-	case ctx.Err() != nil:
-		return
 	case v.Decision.Err != nil:
 		level, message = slog.LevelError, "policy could not be evaluated"
 	case v.Outcome == Unavailable:
@@ -174,45 +172,70 @@ func (p *Proxy) logCause(x *exchange, v Verdict) {
 	case v.Cause == nil:
 		return
 	}
+	if ctx.Err() != nil {
+		return
+	}
 	p.log.LogAttrs(ctx, level, message,
 		slog.String("reason", string(v.Reason)), slog.Any("error", v.Cause), slog.String("request_id", x.id))
 }
 
-// answer writes the page or the problem document of a refusal.
+// answer writes the page or the problem document of a refusal. Both say the same.
 func (p *Proxy) answer(x *exchange, status int, v Verdict) {
+	if answer.WantsPage(x.request) {
+		p.answers.Page(x, x.request, status, p.content(x, status, &v))
+		return
+	}
+	p.answers.Problem(x, x.request, status, p.problem(x, status, &v))
+}
+
+// problem is a refusal in words for programs.
+func (p *Proxy) problem(x *exchange, status int, v *Verdict) answer.Problem {
+	problem := answer.Problem{Code: string(v.Reason), Detail: sentenceOf(v)}
+	if len(v.Decision.Needs) > 0 {
+		problem.Detail = needed(v)
+	}
+	if status != http.StatusUnauthorized {
+		return problem
+	}
+	nobody := v.Reason == Reason(session.ReasonNoCredentials)
+	switch {
+	case takes(x, Browser):
+		problem.SignInURL, _ = p.signInPage(x.target.Host)
+		if query := stepUpQuery(v); query != "" {
+			problem.SignInURL += "?" + query[1:]
+		}
+		if nobody && takes(x, Bearer) {
+			problem.Detail += " " + sendToken
+		}
+	case nobody:
+		problem.Detail = forPrograms + ". " + sendToken
+	}
+	return problem
+}
+
+// content is a refusal in words for people.
+func (p *Proxy) content(x *exchange, status int, v *Verdict) answer.Content {
 	r := x.request
 	words := wordsOf(v.Reason)
-	sentence := sentenceOf(v)
-	problem := answer.Problem{Code: string(v.Reason), Detail: sentence}
-	content := answer.Content{Title: words.title, Text: []string{sentence}, Help: v.Decision.Help}
+	content := answer.Content{Title: words.title, Text: []string{sentenceOf(v)}, Help: v.Decision.Help}
 	for _, n := range v.Decision.Needs {
 		content.Needs = append(content.Needs, answer.Need{Needs: n.Text, Have: n.Have})
 	}
 	if len(content.Needs) > 0 {
 		content.Text[0] = words.sentence
-		problem.Detail = needed(v)
 	}
 	if title := v.Decision.Title; title != "" && v.Outcome == Deny {
 		content.Text = append(content.Text, "It is for: "+title+".")
 	}
-	browser := x.route != nil && x.route.SignIn.Has(Browser)
-	bearer := x.route != nil && x.route.SignIn.Has(Bearer)
+	browser := takes(x, Browser)
 	switch {
 	case status == http.StatusUnauthorized && browser:
-		problem.SignInURL, _ = p.signInPage(x.target.Host)
-		if query := stepUpQuery(&v); query != "" {
-			problem.SignInURL += "?" + query[1:]
-		}
-		if bearer && v.Reason == Reason(session.ReasonNoCredentials) {
-			problem.Detail += " " + sendToken
-		}
 		content.Actions = []answer.Action{{Label: "Sign in", URL: p.signInURL(x), Main: true}}
 		if x.returnTo != "" {
 			content.Text = append(content.Text, "What you have just sent is kept for a quarter of an hour: sign in, and you can send it again.")
 		}
 	case status == http.StatusUnauthorized && v.Reason == Reason(session.ReasonNoCredentials):
 		content.Title, content.Text = forPrograms, []string{sendToken}
-		problem.Detail = forPrograms + ". " + sendToken
 	case status == http.StatusUnauthorized:
 		content.Text = append(content.Text, forPrograms+". "+sendToken)
 	case status == http.StatusForbidden && browser && v.Identity != nil:
@@ -223,11 +246,14 @@ func (p *Proxy) answer(x *exchange, status int, v Verdict) {
 	case status >= 500 && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		content.Actions = []answer.Action{{Label: "Try again", URL: x.target.requestURI(), Main: true}}
 	}
-	p.answers.Refuse(x, r, status, problem, content)
+	return content
 }
 
+// takes reports whether a request is on a route that takes these credentials.
+func takes(x *exchange, means Kinds) bool { return x.route != nil && x.route.SignIn.Has(means) }
+
 // needed tells in one line what was missing.
-func needed(v Verdict) string {
+func needed(v *Verdict) string {
 	parts := make([]string, len(v.Decision.Needs))
 	for i, n := range v.Decision.Needs {
 		parts[i] = n.String()
@@ -237,7 +263,7 @@ func needed(v Verdict) string {
 
 // sentenceOf is what is told about a verdict: what is known about this very case,
 // else what holds for all of its reason.
-func sentenceOf(v Verdict) string {
+func sentenceOf(v *Verdict) string {
 	switch {
 	case v.Sentence != "":
 		return v.Sentence

@@ -54,8 +54,7 @@ func (a *Answers) Refuse(w http.ResponseWriter, r *http.Request, status int, p P
 func (a *Answers) Redirect(w http.ResponseWriter, r *http.Request, status int, location string) {
 	h := w.Header()
 	setSecurity(h, strictPolicy)
-	h.Set("Location", location)
-	h.Set("Content-Length", "0")
+	h["Location"], h["Content-Length"] = []string{location}, noLength
 	w.WriteHeader(status)
 }
 
@@ -63,7 +62,7 @@ func (a *Answers) Redirect(w http.ResponseWriter, r *http.Request, status int, l
 func (a *Answers) Empty(w http.ResponseWriter, status int) {
 	h := w.Header()
 	setSecurity(h, strictPolicy)
-	h.Set("Content-Length", "0")
+	h["Content-Length"] = noLength
 	w.WriteHeader(status)
 }
 
@@ -80,12 +79,25 @@ func (a *Answers) JSON(w http.ResponseWriter, r *http.Request, status int, v any
 // strictPolicy is for answers that load nothing at all.
 const strictPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 
-// setSecurity sets the headers that every answer of ours carries.
+// The fields that every answer of ours carries. The values are shared: nobody writes into
+// the list of a field, and to append makes another list.
+var (
+	noStore     = []string{"no-store"}
+	noSniff     = []string{"nosniff"}
+	noReferrer  = []string{"no-referrer"}
+	strictField = []string{strictPolicy}
+	noLength    = []string{"0"}
+)
+
+// setSecurity sets the headers that every answer of ours carries. The names are as
+// http.CanonicalHeaderKey has them.
 func setSecurity(h http.Header, policy string) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h["Cache-Control"], h["X-Content-Type-Options"], h["Referrer-Policy"] = noStore, noSniff, noReferrer
+	if policy == strictPolicy {
+		h["Content-Security-Policy"] = strictField
+	} else {
+		h["Content-Security-Policy"] = []string{policy}
+	}
 }
 
 // write sends a whole body. net/http leaves it away for HEAD and keeps the
@@ -93,8 +105,8 @@ func setSecurity(h http.Header, policy string) {
 func (a *Answers) write(w http.ResponseWriter, status int, contentType, policy string, body []byte) {
 	h := w.Header()
 	setSecurity(h, policy)
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	values := []string{contentType, strconv.Itoa(len(body))}
+	h["Content-Type"], h["Content-Length"] = values[:1:1], values[1:]
 	w.WriteHeader(status)
 	// A client that went away while we were answering is nobody's fault.
 	_, _ = w.Write(body)
@@ -110,4 +122,9 @@ func (a *Answers) broken(w http.ResponseWriter, r *http.Request, doing string, e
 }
 
 // requestID is what the proxy has put on the response before anything else.
-func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
+func requestID(w http.ResponseWriter) string {
+	if id := w.Header()["X-Request-Id"]; len(id) > 0 {
+		return id[0]
+	}
+	return ""
+}

@@ -79,6 +79,8 @@ type Handler struct {
 	// logoutChecks has room for the logout tokens that are checked at once.
 	logoutChecks chan struct{}
 	circles      circles
+	// attemptFields is what follows the value of an attempt's cookie.
+	attemptFields string
 }
 
 // The reason words that are not about credentials.
@@ -102,10 +104,12 @@ func New(c Config) *Handler {
 		c.Observer = unobserved{}
 	}
 	c.Providers = slices.DeleteFunc(slices.Clone(c.Providers), func(p *provider.Provider) bool { return p.Client.ID == "" })
-	return &Handler{
+	h := &Handler{
 		Config: c, origin: originOf(c.PublicURL), host: strings.ToLower(c.PublicURL.Hostname()),
 		crossOrigin: http.NewCrossOriginProtection(), logoutChecks: make(chan struct{}, maxLogoutChecks),
 	}
+	h.attemptFields = strings.TrimPrefix(h.cookie("x", "x", int(attemptLife/time.Second)).String(), "x=x")
+	return h
 }
 
 // originOf writes a URL's origin as browsers do: in lower case, without the port
@@ -200,16 +204,6 @@ func (h *Handler) notFound(w http.ResponseWriter, r *http.Request) {
 	h.Answers.Refuse(w, r, http.StatusNotFound,
 		answer.Problem{Code: reasonNoRoute, Detail: "There is no such page."},
 		answer.Content{Title: "Not found", Text: []string{"There is no such page."}})
-}
-
-// elsewhere sends a request for another host's page to the same page of
-// public_url's, the only place where people sign in, and says whether it did.
-func (h *Handler) elsewhere(w http.ResponseWriter, r *http.Request, page string) bool {
-	if hostOf(r) == h.host {
-		return false
-	}
-	h.Answers.Redirect(w, r, http.StatusFound, h.destination(page))
-	return true
 }
 
 // hostOf is the request's host without port.

@@ -146,18 +146,18 @@ func (h *Handler) resend(w http.ResponseWriter, r *http.Request) {
 	id, err := h.Sessions.Identify(r)
 	if unknown(err) {
 		h.unavailable(w, r, storeFailed("Whether you are signed in cannot be looked up right now. Please try again in a moment.", err),
-			answer.Action{Label: "Try again", URL: h.link(resendPage, "form", r.URL.Query().Get("form")), Main: true})
+			answer.Action{Label: "Try again", URL: h.link(resendPage, "form", parameter(r, "form")), Main: true})
 		return
 	}
 	if err != nil {
-		h.Answers.Redirect(w, r, http.StatusFound, h.ownOrigin(r)+h.link("sign-in", "return_to", h.link(resendPage, "form", r.URL.Query().Get("form"))))
+		h.Answers.Redirect(w, r, http.StatusFound, h.ownOrigin(r)+h.link("sign-in", "return_to", h.link(resendPage, "form", parameter(r, "form"))))
 		return
 	}
 	form, err := h.keptForm(r)
 	var u *session.Unavailable
 	switch {
 	case errors.As(err, &u):
-		h.unavailable(w, r, err, answer.Action{Label: "Try again", URL: h.link(resendPage, "form", r.URL.Query().Get("form")), Main: true})
+		h.unavailable(w, r, err, answer.Action{Label: "Try again", URL: h.link(resendPage, "form", parameter(r, "form")), Main: true})
 		return
 	case err != nil:
 		gone(reasonNoRoute, "What you had sent is not kept any more. Please go back and send it again.")
@@ -185,7 +185,7 @@ func (h *Handler) keptForm(r *http.Request) (form keptForm, err error) {
 	if h.Parking == nil {
 		return form, errors.New("nothing is kept")
 	}
-	value, err := h.Parking.Parked(r.Context(), r.URL.Query().Get("form"))
+	value, err := h.Parking.Parked(r.Context(), parameter(r, "form"))
 	if err != nil {
 		return form, err
 	}

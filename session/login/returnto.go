@@ -63,9 +63,18 @@ func printable(s string) bool {
 // some of it, such as "{" and "|", as it was typed.
 func encoded(s string) string {
 	const digits = "0123456789ABCDEF"
+	strange := func(c byte) bool { return c <= 0x20 || c >= 0x7f || strings.IndexByte("\"#<>\\^`{|}", c) >= 0 }
+	first := 0
+	for first < len(s) && !strange(s[first]) {
+		first++
+	}
+	if first == len(s) {
+		return s
+	}
 	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c <= 0x20 || c >= 0x7f || strings.IndexByte("\"#<>\\^`{|}", c) >= 0 {
+	b.WriteString(s[:first])
+	for i := first; i < len(s); i++ {
+		if c := s[i]; strange(c) {
 			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
 		} else {
 			b.WriteByte(c)

@@ -73,14 +73,16 @@ func (h *Handler) asked(r *http.Request, to way) []string {
 // the provider still knows. Other values of prompt are passed over: prompt=none in
 // a link would make a sign-in that nobody sees.
 func asSomebodyElse(r *http.Request) bool {
-	prompt := r.URL.Query().Get("prompt")
+	prompt := parameter(r, "prompt")
 	return prompt == "select_account" || prompt == "login"
 }
 
 // start begins the authorization code flow at a provider.
 func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Provider) {
 	way := h.wayOf(r)
-	if h.elsewhere(w, r, h.link("start/"+p.ID, h.asked(r, way)...)) {
+	if hostOf(r) != h.host {
+		// People sign in on public_url's host alone.
+		h.Answers.Redirect(w, r, http.StatusFound, h.destination(h.link("start/"+p.ID, h.asked(r, way)...)))
 		return
 	}
 	d := demanded(r)
@@ -110,7 +112,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, p *provider.Prov
 // while their session here is over because there is no token left to check it with; nil
 // in every other case, and when asking there without a question has failed already.
 func (h *Handler) unchecked(r *http.Request) *provider.Provider {
-	if r.URL.Query().Get(aloud) != "" || asSomebodyElse(r) {
+	if parameter(r, aloud) != "" || asSomebodyElse(r) {
 		return nil
 	}
 	_, err := h.Sessions.Identify(r)

@@ -40,11 +40,10 @@ func (d demand) none() bool { return d == demand{} }
 // demanded reads the demand in a link to sign in. One that no condition makes is none.
 func demanded(r *http.Request) demand {
 	var d demand
-	q := r.URL.Query()
-	if values := q.Get(session.ParamACR); len(values) <= maxACR && isPrintable(values) {
+	if values := parameter(r, session.ParamACR); len(values) <= maxACR && isPrintable(values) {
 		d.ACR = strings.Join(strings.Fields(values), " ")
 	}
-	if n, err := strconv.ParseUint(q.Get(session.ParamMaxAge), 10, 31); err == nil {
+	if n, err := strconv.ParseUint(parameter(r, session.ParamMaxAge), 10, 31); err == nil {
 		d.MaxAge = int64(n)
 	}
 	return d

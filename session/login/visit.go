@@ -84,7 +84,7 @@ func (h *Handler) known(w http.ResponseWriter, r *http.Request, to way) bool {
 		h.unavailable(w, r, storeFailed("Whether you are signed in cannot be looked up right now. Please try again in a moment.", err),
 			answer.Action{Label: "Try again", URL: h.link("sign-in", h.asked(r, to)...), Main: true})
 		return true
-	case !h.StrictCookie || r.URL.Query().Get(looked) != "" || strings.HasPrefix(r.Header.Get("Sec-Fetch-Site"), "same-"):
+	case !h.StrictCookie || parameter(r, looked) != "" || strings.HasPrefix(r.Header.Get("Sec-Fetch-Site"), "same-"):
 		return false
 	}
 	// The other host's redirect may be another site's navigation, with which a strict

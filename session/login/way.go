@@ -21,11 +21,10 @@ type way struct {
 // wayOf reads where a request for signing in wants to go: a path is one of the
 // request's own host, if a route names that, and else of public_url's.
 func (h *Handler) wayOf(r *http.Request) way {
-	q := r.URL.Query()
 	here, _ := h.here(r)
-	to := h.wayTo(q.Get("return_to"), here)
-	if to.origin != "" && here == "" && isChallenge(q.Get("challenge")) && !h.shares(to.origin) {
-		to.challenge = q.Get("challenge")
+	to := h.wayTo(parameter(r, "return_to"), here)
+	if challenge := parameter(r, "challenge"); to.origin != "" && here == "" && isChallenge(challenge) && !h.shares(to.origin) {
+		to.challenge = challenge
 	}
 	return to
 }

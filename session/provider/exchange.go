@@ -2,11 +2,14 @@ package provider
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -59,28 +62,66 @@ func (p *Provider) AuthorizationURL(ctx context.Context, a AuthorizationRequest)
 	if err != nil {
 		return "", err
 	}
-	opts := []oauth2.AuthCodeOption{
-		oauth2.SetAuthURLParam("nonce", a.Nonce),
-		oauth2.S256ChallengeOption(a.Verifier),
+	asked := a.asks()
+	var begin string
+	if len(asked) == 0 {
+		begin = p.usual.of(p, md)
+	} else {
+		begin = p.authorization(md, asked)
 	}
+	challenge := sha256.Sum256([]byte(a.Verifier))
+	return begin + "&code_challenge=" + base64.RawURLEncoding.EncodeToString(challenge[:]) +
+		"&nonce=" + url.QueryEscape(a.Nonce) + "&state=" + url.QueryEscape(a.State), nil
+}
+
+// asks are the parameters that only some requests have; nil for the usual one.
+func (a *AuthorizationRequest) asks() (asked []oauth2.AuthCodeOption) {
+	add := func(name, value string) { asked = append(asked, oauth2.SetAuthURLParam(name, value)) }
+	if a.ACR != "" {
+		add("acr_values", a.ACR)
+	}
+	if a.MaxAge > 0 {
+		add("max_age", strconv.FormatInt(int64(a.MaxAge/time.Second), 10))
+	}
+	switch {
+	case a.Silent:
+		add("prompt", "none")
+	case a.Again:
+		add("prompt", "login")
+	}
+	return asked
+}
+
+// authorization is the URL without what is another one each time: state, nonce and the
+// challenge. It always has a query.
+func (p *Provider) authorization(md *Metadata, asked []oauth2.AuthCodeOption) string {
+	opts := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("code_challenge_method", "S256")} // RFC 7636 section 4.3
 	for k, v := range p.AuthorizeParams {
 		if !ownParams[k] {
 			opts = append(opts, oauth2.SetAuthURLParam(k, v))
 		}
 	}
-	if a.ACR != "" {
-		opts = append(opts, oauth2.SetAuthURLParam("acr_values", a.ACR))
+	return p.oauth2(md).AuthCodeURL("", append(opts, asked...)...)
+}
+
+// usualURL is what authorization gives for the usual request, made once for each metadata.
+type usualURL struct {
+	made atomic.Pointer[struct {
+		from *Metadata
+		url  string
+	}]
+}
+
+func (u *usualURL) of(p *Provider, md *Metadata) string {
+	if made := u.made.Load(); made != nil && made.from == md {
+		return made.url
 	}
-	if a.MaxAge > 0 {
-		opts = append(opts, oauth2.SetAuthURLParam("max_age", strconv.FormatInt(int64(a.MaxAge/time.Second), 10)))
-	}
-	switch {
-	case a.Silent:
-		opts = append(opts, oauth2.SetAuthURLParam("prompt", "none"))
-	case a.Again:
-		opts = append(opts, oauth2.SetAuthURLParam("prompt", "login"))
-	}
-	return p.oauth2(md).AuthCodeURL(a.State, opts...), nil
+	made := &struct {
+		from *Metadata
+		url  string
+	}{md, p.authorization(md, nil)}
+	u.made.Store(made)
+	return made.url
 }
 
 // Exchange trades an authorization code for tokens. The error wraps

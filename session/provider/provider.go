@@ -25,6 +25,7 @@ type Provider struct {
 	end      context.CancelFunc
 	metadata metadataCache
 	keys     keySet
+	usual    usualURL
 }
 
 // New makes a provider from its configuration. Nobody is called: discovery

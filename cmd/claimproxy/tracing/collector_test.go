@@ -1,21 +1,24 @@
 package tracing
 
 import (
+	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/protobuf/encoding/protojson"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // told is a span as a collector gets it.
@@ -32,6 +35,8 @@ type receiver struct {
 	mu    sync.Mutex
 	spans []told
 	raw   []byte
+	asked []*http.Request
+	busy  int // how often it says that it is
 }
 
 func newReceiver(t *testing.T) *receiver {
@@ -44,46 +49,53 @@ func newReceiver(t *testing.T) *receiver {
 }
 
 func (c *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = append(c.asked, r)
+	if c.busy > 0 {
+		c.busy--
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	in, err := io.Reader(r.Body), error(nil)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		in, err = gzip.NewReader(r.Body)
+	}
+	var body []byte
+	if err == nil {
+		body, err = io.ReadAll(in)
+	}
 	var request collector.ExportTraceServiceRequest
 	if err == nil {
-		err = protojson.Unmarshal(withBase64IDs(body), &request)
+		err = proto.Unmarshal(body, &request)
 	}
-	if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/json" {
+	if err != nil || len(request.ProtoReflect().GetUnknown()) > 0 || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" {
 		http.Error(w, "this is no OTLP", http.StatusBadRequest)
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.raw = append(c.raw, body...)
 	for _, about := range request.ResourceSpans {
 		for _, scope := range about.ScopeSpans {
 			for _, s := range scope.Spans {
+				if s.Kind == 0 || s.StartTimeUnixNano == 0 || s.EndTimeUnixNano < s.StartTimeUnixNano || time.Since(time.Unix(0, int64(s.StartTimeUnixNano))) > time.Hour {
+					http.Error(w, "a span lacks its kind or its time", http.StatusBadRequest)
+					return
+				}
 				one := told{
 					trace: hex.EncodeToString(s.TraceId), id: hex.EncodeToString(s.SpanId), parent: hex.EncodeToString(s.ParentSpanId),
 					name: s.Name, attributes: map[string]string{}, failed: s.GetStatus().GetCode() == 2,
 				}
 				for _, a := range append(s.Attributes, about.Resource.Attributes...) {
 					one.attributes[a.Key] = a.Value.GetStringValue()
+					if _, is := a.Value.Value.(*common.AnyValue_IntValue); is {
+						one.attributes[a.Key] = strconv.FormatInt(a.Value.GetIntValue(), 10)
+					}
 				}
 				c.spans = append(c.spans, one)
 			}
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	io.WriteString(w, "{}")
-}
-
-var hexID = regexp.MustCompile(`("(?:trace|span|parentSpan)Id":)"([0-9a-f]*)"`)
-
-// withBase64IDs turns the ids of OTLP's JSON, which are hexadecimal, into those of
-// protobuf's, so that its own library reads the rest strictly.
-func withBase64IDs(body []byte) []byte {
-	return hexID.ReplaceAllFunc(body, func(found []byte) []byte {
-		m := hexID.FindSubmatch(found)
-		raw, _ := hex.DecodeString(string(m[2]))
-		return append(append([]byte{}, m[1]...), strconv.Quote(base64.StdEncoding.EncodeToString(raw))...)
-	})
+	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
 // named are the spans of a name.
@@ -112,3 +124,6 @@ func begin(t *testing.T, c *receiver) *Tracing {
 	t.Cleanup(func() { tracing.Close(context.Background()) })
 	return tracing
 }
+
+// readable is a span as exporters get it.
+func readable(span trace.Span) []sdk.ReadOnlySpan { return []sdk.ReadOnlySpan{span.(sdk.ReadOnlySpan)} }

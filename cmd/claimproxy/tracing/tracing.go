@@ -35,7 +35,7 @@ type Config struct {
 	Endpoint *url.URL
 	// Version is that of the program.
 	Version string
-	// Log is told, now and then, when spans cannot be delivered.
+	// Log is told, now and then, when spans cannot be delivered; nil is nobody.
 	Log *slog.Logger
 }
 
@@ -59,6 +59,16 @@ type Tracing struct {
 // down costs spans and nothing else. What Config does not say is in the environment:
 // OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES and the like.
 func New(ctx context.Context, c Config) (*Tracing, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	doubt, err := protocol(c.Endpoint != nil)
+	if err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	if doubt != "" {
+		c.Log.Warn("tracing: " + doubt)
+	}
 	exporter, err := newExporter(c.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("tracing: %w", err)
@@ -66,8 +76,8 @@ func New(ctx context.Context, c Config) (*Tracing, error) {
 	about, err := resource.New(ctx,
 		resource.WithAttributes(attribute.String("service.name", "claimproxy"), attribute.String("service.version", c.Version)),
 		resource.WithTelemetrySDK(), resource.WithFromEnv())
-	if err != nil {
-		return nil, fmt.Errorf("tracing: %w", err)
+	if err != nil { // of what can be read, all is used
+		c.Log.Warn("tracing: OTEL_RESOURCE_ATTRIBUTES cannot be read as a whole", "error", err)
 	}
 	// The library has one handler for the whole process.
 	otel.SetErrorHandler(&complaints{log: c.Log, now: time.Now})
@@ -97,7 +107,7 @@ func (c *complaints) Handle(err error) {
 	const pause = time.Minute
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := c.now(); c.log != nil && now.Sub(c.last) >= pause {
+	if now := c.now(); now.Sub(c.last) >= pause {
 		c.last = now
 		c.log.Warn("traces are not delivered", "error", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -23,20 +24,18 @@ type requestBody struct {
 	left, max int64
 	// tooLarge is set when too much has come.
 	tooLarge atomic.Bool
-	// conn and idle are set where a client has only so long for its next bytes, until
-	// answered is set. armed is when that was last said.
+	// reading is held while it is read.
+	reading sync.Mutex
+	// tooSlow is set, under reading, when it did not come in time.
+	tooSlow bool
+	// conn and patience are set where a client has only so long for its next bytes, until
+	// answered is set.
 	conn     *http.ResponseController
-	idle     time.Duration
-	armed    time.Time
+	patience patience
 	answered atomic.Bool
 	// stopped is set when nobody is to read any more.
 	stopped atomic.Bool
 }
-
-// bodyIdle is how long a client may send nothing of a body that an upstream waits
-// for: as long as it may keep a connection without any request. Who sends a byte now
-// and then is bounded by nothing, as large bodies pass as they come.
-const bodyIdle = 2 * time.Minute
 
 // answer notes that the upstream has begun to answer. What the client sends from now
 // on is a conversation, in which it may be silent for as long as it likes.
@@ -58,17 +57,30 @@ var errTooLarge = errors.New("the body is too large")
 // errStopped is what reading a body ends with that was stopped.
 var errStopped = errors.New("the request was broken off")
 
+// wasTooSlow reports whether the body did not come in time. On HTTP/1 the request's context
+// ends in the middle of the read that fails, whose end is waited for.
+func (b *requestBody) wasTooSlow() bool {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return b.tooSlow
+}
+
 func (b *requestBody) Read(buf []byte) (int, error) {
-	if b.conn != nil && !b.answered.Load() {
-		if now := time.Now(); now.Sub(b.armed) >= b.idle/8 { // to say so costs something on HTTP/2
-			b.armed = now
-			_ = b.conn.SetReadDeadline(now.Add(b.idle))
-		}
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	var began time.Time
+	waits := b.conn != nil && !b.answered.Load()
+	if waits {
+		began = time.Now()
+		b.patience.wait(b.conn, began)
 	}
 	if b.stopped.Load() { // after the deadline was set, as stop sets another
 		return 0, errStopped
 	}
 	n, err := b.ReadCloser.Read(buf)
+	if waits {
+		b.patience.came(n, time.Since(began))
+	}
 	if b.max > 0 {
 		if b.left -= int64(n); b.left < 0 {
 			b.tooLarge.Store(true)
@@ -83,6 +95,9 @@ func (b *requestBody) Read(buf []byte) (int, error) {
 		}
 	case err != nil && !b.stopped.Load():
 		b.failed.Store(true)
+		if isTooSlow(err) {
+			b.tooSlow = true
+		}
 	}
 	return n, err
 }

@@ -93,7 +93,7 @@ func (p *Proxy) answerCheck(x *exchange, q *question) {
 	case BadCredentials:
 		p.challenge(x, &v)
 		p.answer(x, http.StatusUnauthorized, v)
-	case Unavailable:
+	case Unavailable, TooMany: // nginx knows no 429
 		setRetryAfter(x.Header(), v)
 		p.answer(x, http.StatusServiceUnavailable, v)
 	default:

@@ -40,6 +40,9 @@ func (p *Proxy) whoSends(ctx context.Context, q Question) (*session.Identity, er
 		return nil, err
 	case shows:
 		shown.Header, shown.Host, shown.Path = q.Request.Header, q.Target.Host, q.Target.Path
+		if !q.again { // what was let in does not wait because others guess
+			shown.Client = q.Client
+		}
 		id, err := p.tokens.Verify(ctx, shown)
 		if errors.Is(err, session.ErrNoCredentials) || err == nil && id == nil {
 			return nil, session.Reject(session.ReasonTokenInvalid, "The access token is not known.", nil)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/proxy/limit"
 	"github.com/claimproxy/claimproxy/session"
 )
 
@@ -30,6 +31,8 @@ const (
 	BadRequest
 	// Misdirected: it came over a connection that was opened for another host.
 	Misdirected
+	// TooMany: its sender has sent too many of them (RFC 6585 section 4).
+	TooMany
 )
 
 // String returns the word of the audit log: allow, deny or sign-in.
@@ -60,7 +63,7 @@ type Verdict struct {
 	Sentence string
 	// Methods are those the route takes, when Reason is method.
 	Methods []string
-	// RetryAfter is when to ask again, for Unavailable; zero means a few seconds.
+	// RetryAfter is when to ask again, for Unavailable and TooMany; zero means a few seconds.
 	RetryAfter time.Duration
 	// Cause is for the log, never for an answer.
 	Cause error
@@ -190,8 +193,13 @@ func (p *Proxy) unknown(rule *policy.Rule, q *Question, err error) Verdict {
 			Sentence: rejected.Sentence, Cause: rejected.Cause,
 		}
 	case errors.As(err, &unavailable):
+		outcome := Unavailable
+		if unavailable.Reason == session.ReasonTooManyRequests {
+			outcome = TooMany
+			p.limiter.Tell(limit.FailedTokens, q.Client)
+		}
 		return Verdict{
-			Outcome: Unavailable, Reason: Reason(unavailable.Reason),
+			Outcome: outcome, Reason: Reason(unavailable.Reason),
 			Sentence: unavailable.Sentence, RetryAfter: unavailable.RetryAfter, Cause: unavailable.Cause,
 		}
 	}

@@ -167,7 +167,7 @@ func TestTokensAreAskedWithTheCanonicalTarget(t *testing.T) {
 		t.Errorf("got header %v", got.Header)
 	}
 	got.Header = nil
-	if diff := cmp.Diff(session.Presented{Token: "x", Host: publicHost, Path: "/a b/"}, got); diff != "" {
+	if diff := cmp.Diff(session.Presented{Token: "x", Client: "127.0.0.1", Host: publicHost, Path: "/a b/"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -87,7 +87,7 @@ func (p *Proxy) forward(x *exchange, v Verdict) {
 		_ = conn.EnableFullDuplex()
 		x.body = &requestBody{ReadCloser: r.Body, failed: &x.bodyFailed, max: x.route.MaxBody, left: x.route.MaxBody}
 		if !isGRPC(r.Header) { // whose calls are conversations from the beginning
-			x.body.conn, x.body.idle = conn, p.bodyIdle
+			x.body.conn, x.body.patience = conn, newPatience(p.limiter.Limits())
 		}
 		defer x.body.leaveRest(x)
 	}
@@ -192,6 +192,11 @@ func (p *Proxy) forwardFailed(x *exchange, ctx context.Context, err error) {
 	if x.body != nil && x.body.tooLarge.Load() {
 		x.setRequestID()
 		p.tooLarge(x)
+		return
+	}
+	if x.body != nil && x.body.wasTooSlow() {
+		x.setRequestID()
+		p.tooSlow(x)
 		return
 	}
 	if ctx.Err() != nil || x.bodyFailed.Load() {

@@ -516,7 +516,7 @@ func TestClientThatBreaksOffItsBody(t *testing.T) {
 // upstream for ever, of which anybody could take all there are.
 func TestClientThatNeverSendsItsBody(t *testing.T) {
 	h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }), nil)
-	h.proxy.bodyIdle = 300 * time.Millisecond
+	h.bodyTimeout(300 * time.Millisecond)
 	for _, head := range []string{
 		"Content-Length: 100\r\n\r\nshort", "Content-Length: 100\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n",
 	} {
@@ -526,11 +526,11 @@ func TestClientThatNeverSendsItsBody(t *testing.T) {
 		}
 		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 		_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: "+publicHost+"\r\n"+head)
-		if answer, err := io.ReadAll(c); err != nil || len(answer) != 0 {
-			t.Errorf("%q: got %q, %v; want the connection's end", head, answer, err)
+		if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") || !strings.Contains(string(answer), "Connection: close\r\n") {
+			t.Errorf("%q: got %q, %v; want 408 and the connection's end", head, answer, err)
 		}
 		c.Close()
-		if event := h.events.next(t); event.Status != statusClientGone {
+		if event := h.events.next(t); event.Status != http.StatusRequestTimeout || event.Reason != ReasonTooSlow {
 			t.Errorf("%q: event %+v", head, event)
 		}
 	}
@@ -552,7 +552,7 @@ func TestSlowBodiesPass(t *testing.T) {
 		}
 		fmt.Fprintf(w, "got %s", b)
 	}), nil)
-	h.proxy.bodyIdle = idle
+	h.bodyTimeout(idle)
 	for target, pauses := range map[string][]time.Duration{
 		"/":      {idle / 2, idle / 2, idle / 2, idle / 2, idle / 2},
 		"/think": {0},

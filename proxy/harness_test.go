@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/proxy/limit"
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
 )
@@ -447,3 +448,6 @@ func values(head, name string) []string {
 	}
 	return found
 }
+
+// bodyTimeout is how long clients may let an upstream wait for a body from now on.
+func (h *house) bodyTimeout(d time.Duration) { h.proxy.limiter.Set(limit.Limits{BodyTimeout: d}) }

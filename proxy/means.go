@@ -34,7 +34,9 @@ var meanings = map[Reason]string{
 	Reason(session.ReasonProviderUnavailable): "the provider had to be asked and gave no usable answer",
 	Reason(session.ReasonStoreUnavailable):    "the session store, or an audit log with on_failure: refuse, cannot be used",
 	ReasonUpstreamUnavailable:                 "the caller was let in, and the application gave no answer",
-	ReasonTooLarge:                            "the caller was let in, and the body was larger than the route takes",
+	ReasonTooLarge:                            "the caller was let in, and the body was larger than the route takes; or the header had more fields than limits.header_fields",
+	ReasonTooSlow:                             "the caller was let in, and its body did not come in time, see limits.body_timeout and body_rate",
+	ReasonTooManyRequests:                     "too many requests were under way (503), or too many sign-ins or bad tokens came from the client's address (429), see limits",
 }
 
 // Meaning is what a reason means, for those who run claimproxy; empty for a word that is

@@ -86,7 +86,7 @@ func TestConnectionsForOtherHosts(t *testing.T) {
 // TestBodiesThatNeverComeOnHTTP2 do not hold their stream, and bodies that come slowly pass.
 func TestBodiesThatNeverComeOnHTTP2(t *testing.T) {
 	h := application(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }), nil)
-	h.proxy.bodyIdle = 400 * time.Millisecond
+	h.bodyTimeout(400 * time.Millisecond)
 	srv := httptest.NewUnstartedServer(h.proxy)
 	srv.EnableHTTP2 = true
 	srv.StartTLS()

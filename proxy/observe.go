@@ -115,6 +115,7 @@ func (x *exchange) setRequestID() { x.Header()["X-Request-Id"] = x.requestID[:1:
 
 // end reports what happened, once for each request.
 func (p *Proxy) end(x *exchange) {
+	p.limiter.End()
 	r, status := x.request, x.status
 	if !x.finished && status >= 200 {
 		// An answer broke off. What came of it is sent before the connection breaks,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/claimproxy/claimproxy/policy"
+	"github.com/claimproxy/claimproxy/proxy/limit"
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/answer"
 )
@@ -39,6 +40,11 @@ type Config struct {
 	OwnPaths []string
 	// Table is the routes.
 	Table *Table
+	// Limiter bounds what clients may use. It may be shared with other proxies; nil bounds
+	// nothing.
+	Limiter *limit.Limiter
+	// SignIn says which step of signing in one of our own pages is; nil: none is bounded.
+	SignIn func(path string) limit.Step
 	// Trusted are the proxies in front of claimproxy. The zero value is nobody.
 	Trusted Trusted
 	// ForwardAuth is how front proxies ask whether a request may pass; only trusted
@@ -125,7 +131,8 @@ type Proxy struct {
 	transport   func(string, http.RoundTripper) http.RoundTripper
 	kept        kept
 	again       again
-	bodyIdle    time.Duration // as the constant, but for tests
+	limiter     *limit.Limiter
+	signInStep  func(path string) limit.Step
 	observe     func(Event)
 	mayAllow    func() error
 	now         func() time.Time
@@ -167,7 +174,8 @@ func New(c Config) (_ *Proxy, err error) {
 		upstreams:   make(map[*Upstream]*forwarder),
 		connections: c.Connections,
 		transport:   c.Transport,
-		bodyIdle:    bodyIdle,
+		limiter:     c.Limiter,
+		signInStep:  c.SignIn,
 		again:       again{changes: c.Changes, every: lookEvery, wake: make(chan struct{}, 1)},
 		observe:     c.Observe,
 		mayAllow:    c.MayAllow,
@@ -176,6 +184,9 @@ func New(c Config) (_ *Proxy, err error) {
 	}
 	if p.connections == nil {
 		p.connections = new(Connections)
+	}
+	if p.limiter == nil {
+		p.limiter = new(limit.Limiter)
 	}
 	if p.transport == nil {
 		p.transport = func(_ string, next http.RoundTripper) http.RoundTripper { return next }
@@ -259,7 +270,9 @@ func (p *Proxy) Close() {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := p.begin(w, r)
 	defer p.end(x)
-	p.walk(x, r)
+	if p.withinLimits(x) {
+		p.walk(x, r)
+	}
 	x.finished = true
 }
 
@@ -287,6 +300,9 @@ func (p *Proxy) walk(x *exchange, r *http.Request) {
 
 // serveOwn hands a request for one of claimproxy's own pages to whoever makes them.
 func (p *Proxy) serveOwn(x *exchange) {
+	if p.tooManySignIns(x) {
+		return
+	}
 	x.own = true
 	leaveBody(x, ownBody)
 	r := *x.request

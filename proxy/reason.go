@@ -22,8 +22,14 @@ const (
 	ReasonBadHost Reason = "bad-host"
 	// ReasonUpstreamUnavailable: the upstream cannot be reached or gave no answer.
 	ReasonUpstreamUnavailable Reason = "upstream-unavailable"
-	// ReasonTooLarge: the body is larger than the route takes.
+	// ReasonTooLarge: the body is larger than the route takes, or the header has more
+	// fields than anybody needs.
 	ReasonTooLarge Reason = "too-large"
+	// ReasonTooSlow: the client did not send its body in time.
+	ReasonTooSlow Reason = "too-slow"
+	// ReasonTooManyRequests: too many requests are under way, or too many of a kind came
+	// from one address.
+	ReasonTooManyRequests = Reason(session.ReasonTooManyRequests)
 )
 
 // Reasons are all the words that there are, so that whoever counts by them knows
@@ -40,5 +46,5 @@ var Reasons = []Reason{
 	Reason(session.ReasonTwoCredentials),
 
 	Reason(session.ReasonProviderUnavailable), Reason(session.ReasonStoreUnavailable), ReasonUpstreamUnavailable,
-	ReasonTooLarge,
+	ReasonTooLarge, ReasonTooSlow, ReasonTooManyRequests,
 }

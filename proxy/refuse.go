@@ -56,6 +56,9 @@ func (p *Proxy) refuse(x *exchange, v Verdict) {
 	case Unavailable:
 		setRetryAfter(x.Header(), v)
 		p.answer(x, http.StatusServiceUnavailable, v)
+	case TooMany:
+		setRetryAfter(x.Header(), v)
+		p.answer(x, http.StatusTooManyRequests, v)
 	default:
 		p.deny(x, v)
 	}
@@ -243,7 +246,7 @@ func (p *Proxy) content(x *exchange, status int, v *Verdict) answer.Content {
 			content.Facts = []answer.Fact{{Name: "Signed in as", Value: v.Identity.User}}
 		}
 		content.Actions = []answer.Action{{Label: "Sign in as somebody else", URL: p.signInURL(x) + "&prompt=select_account"}}
-	case status >= 500 && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+	case (status >= 500 || status == http.StatusTooManyRequests) && x.target.Path != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		content.Actions = []answer.Action{{Label: "Try again", URL: x.target.requestURI(), Main: true}}
 	}
 	return content

@@ -31,7 +31,9 @@ var wordsByReason = map[Reason]words{
 	ReasonUpstreamUnavailable: {"The application does not answer",
 		"You were let in, but the application behind this address cannot be reached just now."},
 
-	ReasonTooLarge: {"This is too large", "What was sent is larger than this address takes."},
+	ReasonTooLarge:        {"This is too large", "What was sent is larger than this address takes."},
+	ReasonTooSlow:         {"This takes too long", "What was to be sent has not come in time."},
+	ReasonTooManyRequests: {"Please try again in a moment", "Too many requests came from your address."},
 
 	Reason(policy.ReasonNobody):     {"Nobody may open this", "This address is closed to everybody."},
 	Reason(policy.ReasonNotAllowed): {"You may not open this", "Your account does not have what this address needs."},

@@ -38,6 +38,8 @@ const (
 	ReasonTwoCredentials      Reason = "two-credentials"
 	ReasonProviderUnavailable Reason = "provider-unavailable"
 	ReasonStoreUnavailable    Reason = "store-unavailable"
+	// ReasonTooManyRequests: it is not looked up, as the client has had too many looked up.
+	ReasonTooManyRequests Reason = "too-many-requests"
 )
 
 // Rejected is the outcome "bad credentials".

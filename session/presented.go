@@ -12,6 +12,9 @@ type Presented struct {
 	// Header is the request's whole header: programs may say there which provider the
 	// token is from, and send an ID token beside it. It is read only, and may be nil.
 	Header http.Header
+	// Client is the address of who sent it, as far as that can be believed; empty if there
+	// is none, or it is asked again about what was let in already.
+	Client string
 	// Host and Path are the canonical target, needed to compare the token's
 	// audience with the protected resource published there (RFC 9728).
 	Host string

@@ -76,7 +76,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	sessions := sessionsOf(store, providers)
 	answers := answer.New(answer.Options{Endpoints: cfg.Endpoints, Site: cfg.PublicURL.Host, Log: log})
 	resources := origins(cfg)
-	tokens, err := s.newTokens(cfg, providers, known, c.claims(), resources, &in.watch)
+	tokens, err := s.newTokens(cfg, providers, known, c.claims(), resources, &in.limiter, &in.watch)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), OAuth2Proxy: len(cfg.CompatPaths()) > 0, Policies: c.asked,
 		TokenFields: cfg.TokenHeaders(), ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
-		Connections: &in.connections, Transport: in.watch.throughUpstream(), Asserter: signer, MayAllow: in.watch.mayAllow(cfg),
+		Limiter: &in.limiter, SignIn: stepOf(pages), Connections: &in.connections, Transport: in.watch.throughUpstream(), Asserter: signer, MayAllow: in.watch.mayAllow(cfg),
 	})
 	if err != nil {
 		return nil, err

@@ -8,11 +8,12 @@ import (
 	"os"
 
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
+	"github.com/claimproxy/claimproxy/proxy/limit"
 )
 
 // listen opens all addresses of a configuration, or none. They speak TLS with what is
-// shown there, nil for plain HTTP.
-func listen(c *config.Config, shown *shown) ([]net.Listener, error) {
+// shown there, nil for plain HTTP. The limiter bounds the connections that are taken there.
+func listen(c *config.Config, shown *shown, limiter *limit.Limiter) ([]net.Listener, error) {
 	tlsConfig := shown.config()
 	var all []net.Listener
 	var o opener
@@ -23,6 +24,7 @@ func listen(c *config.Config, shown *shown) ([]net.Listener, error) {
 			return nil, listenError(address, err)
 		}
 		for _, l := range opened {
+			l = guarding{l, limiter}
 			if tlsConfig != nil {
 				l = tls.NewListener(l, tlsConfig)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
+	"github.com/claimproxy/claimproxy/proxy/limit"
 	"github.com/claimproxy/claimproxy/session/stateless"
 )
 
@@ -27,6 +28,8 @@ type process struct {
 	// configurations share.
 	connections proxy.Connections
 	shelf       shelf
+	// limiter counts what limits bound.
+	limiter limit.Limiter
 	// endedSessions are those that were ended here while copies of their cookies may be
 	// about.
 	endedSessions stateless.Ended
@@ -47,8 +50,9 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 	if p.shown, err = newShown(c, p.watch.log); err != nil {
 		return err
 	}
+	p.limiter.Refused = p.watch.limited
 	if c.Admin != nil {
-		p.watch.newMetrics(&p.current, p.shown.ends)
+		p.watch.newMetrics(&p.current, p.shown.ends, &p.limiter)
 		p.connections.Failed = p.watch.metrics.UpstreamFailed
 		if p.admin, err = listenAdmin(c.Admin, p.watch.metrics.Handler(p.watch.log), p.watch.log); err != nil {
 			return err
@@ -57,7 +61,7 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 	if err := p.watch.trace(c); err != nil {
 		return err
 	}
-	p.listeners, err = listen(c, p.shown)
+	p.listeners, err = listen(c, p.shown, &p.limiter)
 	return err
 }
 

@@ -15,7 +15,7 @@ import (
 // newTokens makes what checks the tokens of native programs. One that another
 // configuration uses is shared, with the tokens it knows, where the same providers are
 // asked for the same claims.
-func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, known fingerprint, needs []string, resource func(string) string, w *watch) (*bearer.Verifier, error) {
+func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, known fingerprint, needs []string, resource func(string) string, guesses bearer.Guesses, w *watch) (*bearer.Verifier, error) {
 	type tokens struct {
 		*bearer.Verifier
 		resource atomic.Pointer[func(host string) string]
@@ -24,7 +24,7 @@ func (s *service) newTokens(cfg *config.Config, providers []*provider.Provider, 
 		t := new(tokens)
 		t.resource.Store(&resource)
 		t.Verifier = bearer.New(bearer.Config{
-			Providers: providers, ProviderHeader: cfg.Native.ProviderHeader, Needs: needs, Observer: w.ofTokens(), Log: w.log,
+			Providers: providers, ProviderHeader: cfg.Native.ProviderHeader, Needs: needs, Guesses: guesses, Observer: w.ofTokens(), Log: w.log,
 			Resource: func(host string) string { return (*t.resource.Load())(host) },
 		})
 		return t, t.Close, nil

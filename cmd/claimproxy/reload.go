@@ -72,6 +72,7 @@ func (r *reloader) replace() error {
 
 func (r *reloader) swap(g *generation) {
 	r.process.shown.follow(g.service.ordered)
+	r.process.limiter.Set(limitsOf(g.config))
 	r.process.current.become(g)
 	if a := r.process.admin; a != nil {
 		a.desk.Store(g.service.desk)

@@ -139,12 +139,12 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 	handler := &leaving{next: p.watch.tracing.Handler(&p.current)}
 	server := &http.Server{
 		Handler:           handler,
-		ConnState:         handler.connState,
+		ConnState:         func(c net.Conn, s http.ConnState) { guardState(c, s); handler.connState(c, s) },
 		Protocols:         protocols,
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: time.Minute},
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    128 << 10, // tokens and cookies of people in very many groups
+		ReadHeaderTimeout: c.config.Limits.HeaderTimeout,
+		IdleTimeout:       c.config.Limits.IdleTimeout,
+		MaxHeaderBytes:    int(c.config.Limits.HeaderBytes),
 		ErrorLog:          proxy.ErrorLog(log),
 		// "OPTIONS *" is answered by the walk like everything else.
 		DisableGeneralOptionsHandler: true,

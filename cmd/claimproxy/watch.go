@@ -12,6 +12,7 @@ import (
 	"github.com/claimproxy/claimproxy/cmd/claimproxy/tracing"
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
+	"github.com/claimproxy/claimproxy/proxy/limit"
 	"github.com/claimproxy/claimproxy/proxy/metrics"
 	"github.com/claimproxy/claimproxy/session/bearer"
 	"github.com/claimproxy/claimproxy/session/login"
@@ -35,6 +36,8 @@ type watch struct {
 	tracing *tracing.Tracing // nil: nobody wants traces
 	// refused recognises who is refused again and again.
 	refused refusals
+	// limits recognises who meets a limit.
+	limits limited
 }
 
 // auditTo is the configuration of the audit log, nil for none. The option --audit,
@@ -88,9 +91,9 @@ func (w *watch) auditStanding(c *config.Config, now time.Time) standing {
 }
 
 // newMetrics makes the metrics of the process, those of what is at work now among them.
-func (w *watch) newMetrics(now *current, certificates func() []metrics.Certificate) {
+func (w *watch) newMetrics(now *current, certificates func() []metrics.Certificate, limiter *limit.Limiter) {
 	b := thisBuild()
-	c := metrics.Config{Version: b.version, Revision: b.revision, GoVersion: b.goVersion, Servers: now.servers, SessionsInMemory: now.live, Sessions: now.kept, Certificates: certificates}
+	c := metrics.Config{Version: b.version, Revision: b.revision, GoVersion: b.goVersion, Servers: now.servers, SessionsInMemory: now.live, Sessions: now.kept, Certificates: certificates, UnderWay: limiter.UnderWay}
 	if w.audit != nil {
 		c.AuditLost = w.audit.Lost
 	}
@@ -137,6 +140,17 @@ func (w *watch) observer(c *compiled) func(proxy.Event) {
 			observe(e)
 		}
 	}
+}
+
+// limited is told what a limit has refused.
+func (w *watch) limited(which, client string) {
+	if w.metrics != nil {
+		w.metrics.Limited(which)
+	}
+	if which == limit.Requests {
+		client = "" // it is met by all of them together
+	}
+	w.limits.meet(w.log, meeting{which, client}, time.Now())
 }
 
 // reloaded tells how loading the configuration went.

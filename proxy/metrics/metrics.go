@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/claimproxy/claimproxy/proxy"
+	"github.com/claimproxy/claimproxy/proxy/limit"
 )
 
 // Config is what Metrics are made of.
@@ -37,6 +38,8 @@ type Config struct {
 	// Sessions is how many sessions there are, and SessionsInMemory how many of them are
 	// answered from memory, and whether that is known; nil knows of none.
 	Sessions, SessionsInMemory func() (n int, ok bool)
+	// UnderWay is how many requests are; nil stands for none.
+	UnderWay func() int64
 	// Certificates are those that the listeners show; nil knows of none.
 	Certificates func() []Certificate
 }
@@ -60,6 +63,7 @@ type Metrics struct {
 	// upstreamErrors are by server, those that another server made up for among them.
 	upstreamErrors *prometheus.CounterVec
 	acceptErrors   prometheus.Counter
+	limited        map[string]prometheus.Counter // by limit
 	// loaded is whether the last configuration came to work, and loadedAt since when the
 	// one at work is.
 	loaded, loadedAt prometheus.Gauge
@@ -104,6 +108,23 @@ func New(c Config) *Metrics {
 		Name: "claimproxy_accept_errors_total",
 		Help: "Times that a connection could not be taken, as when no file descriptors are left. It is tried again.",
 	})
+	limited := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "claimproxy_limited_total",
+		Help: "Requests and connections that were refused because a limit was met, by its key below limits.",
+	}, []string{"limit"})
+	m.limited = make(map[string]prometheus.Counter, len(limit.Names))
+	for _, name := range limit.Names {
+		m.limited[name] = limited.WithLabelValues(name)
+	}
+	underWay := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "claimproxy_requests_in_flight",
+		Help: "Requests that are under way, websockets and other streams among them; limits.requests is how many may be.",
+	}, func() float64 {
+		if c.UnderWay == nil {
+			return 0
+		}
+		return float64(c.UnderWay())
+	})
 	m.loaded = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "claimproxy_config_last_reload_successful",
 		Help: "1 if the configuration that was loaded last is at work; 0 if it has a fault and an older one is.",
@@ -130,13 +151,20 @@ func New(c Config) *Metrics {
 		return float64(c.AuditLost())
 	})
 	m.registry.MustRegister(m.identities.all()...)
-	m.registry.MustRegister(newNow(&c), m.upstreamErrors, m.acceptErrors, m.requests, m.durations, m.shadows, m.leftOut, m.reloads, m.loaded, m.loadedAt, auditLost, build,
+	m.registry.MustRegister(newNow(&c), m.upstreamErrors, m.acceptErrors, limited, underWay, m.requests, m.durations, m.shadows, m.leftOut, m.reloads, m.loaded, m.loadedAt, auditLost, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 // AcceptFailed counts a connection that could not be taken.
 func (m *Metrics) AcceptFailed() { m.acceptErrors.Inc() }
+
+// Limited counts something that a limit, by its name, has refused.
+func (m *Metrics) Limited(name string) {
+	if c := m.limited[name]; c != nil {
+		c.Inc()
+	}
+}
 
 // Reloaded counts a configuration that was loaded, and tells whether it came to work.
 func (m *Metrics) Reloaded(ok bool, at time.Time) {

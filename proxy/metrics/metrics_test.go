@@ -26,6 +26,7 @@ var ours = []string{
 	"claimproxy_provider_requests_total", "claimproxy_provider_request_duration_seconds", "claimproxy_provider_key_fetches_total",
 	"claimproxy_token_lookups_total", "claimproxy_token_cache_hits_total", "claimproxy_logins_total", "claimproxy_session_renewals_total",
 	"claimproxy_upstream_errors_total", "claimproxy_upstream_up", "claimproxy_sessions_in_memory", "claimproxy_sessions", "claimproxy_accept_errors_total",
+	"claimproxy_limited_total", "claimproxy_requests_in_flight",
 }
 
 var names = Names{Routes: []string{"a.example/", "a.example/api/", "a.example/"}, Policies: []string{"developers", "admins"}}

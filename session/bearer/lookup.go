@@ -25,7 +25,11 @@ const (
 
 // lookUpToken finds out about an access token that is not in the cache. chosen is its
 // provider where that was said beside the token.
-func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, key key, token string) (*entry, error) {
+func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, key key, shown *session.Presented) (*entry, error) {
+	token := shown.Token
+	if wait := v.Guesses.Wait(shown.Client); wait > 0 {
+		return nil, tooManyGuesses(wait)
+	}
 	if !plausible(token) {
 		return nil, session.Reject(session.ReasonTokenInvalid, "The access token is not valid.", errors.New("it has characters that no token has, or too many of them"))
 	}
@@ -40,11 +44,16 @@ func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, k
 			return e, err
 		}
 	}
-	return v.lookUpOnce(ctx, p, kind, key, func(ctx context.Context) (*entry, error) {
+	return v.lookUpOnce(ctx, p, kind, key, func(ctx context.Context) (e *entry, err error) {
 		if jwt != nil {
-			return v.checkJWT(ctx, p, jwt, token)
+			e, err = v.checkJWT(ctx, p, jwt, token)
+		} else {
+			e, err = v.checkOpaque(ctx, p, token)
 		}
-		return v.checkOpaque(ctx, p, token)
+		if errors.As(err, new(*session.Rejected)) {
+			v.Guesses.Failed(shown.Client)
+		}
+		return e, err
 	})
 }
 

@@ -29,6 +29,8 @@ type Config struct {
 	// it, or for a path below it that the request is in, are accepted. Nil
 	// publishes nothing.
 	Resource func(host string) string
+	// Guesses bounds how many tokens that are no good an address may try; nil: nobody does.
+	Guesses Guesses
 	// Observer is told about tokens; nil: nobody is.
 	Observer Observer
 	// Now is the clock; nil means time.Now.
@@ -63,6 +65,9 @@ func New(c Config) *Verifier {
 	}
 	if c.Observer == nil {
 		c.Observer = unobserved{}
+	}
+	if c.Guesses == nil {
+		c.Guesses = unbounded{}
 	}
 	c.ProviderHeader = http.CanonicalHeaderKey(c.ProviderHeader)
 	if c.Resource == nil {
@@ -118,7 +123,7 @@ func (v *Verifier) Verify(ctx context.Context, shown session.Presented) (*sessio
 	e, ok := v.cache.get(key)
 	if ok {
 		e.found()
-	} else if e, err = v.lookUpToken(ctx, chosen, key, shown.Token); err != nil {
+	} else if e, err = v.lookUpToken(ctx, chosen, key, &shown); err != nil {
 		return nil, err
 	}
 	identity, err := v.admit(e, shown)

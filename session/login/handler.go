@@ -152,6 +152,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Step is a step of signing in that costs somebody else something.
+type Step uint8
+
+const (
+	// NoStep is any other page.
+	NoStep Step = iota
+	// StepStart begins an attempt: its cookie is sealed.
+	StepStart
+	// StepReturn comes back from a provider, which is asked about it.
+	StepReturn
+)
+
+// StepOf says which step the page at a path is.
+func (h *Handler) StepOf(path string) Step {
+	switch page, _ := h.page(path); page {
+	case "start":
+		return StepStart
+	case "callback":
+		return StepReturn
+	}
+	return NoStep
+}
+
 // takesProvider are the pages whose name a provider's id follows.
 var takesProvider = map[string]bool{"start": true, "callback": true, "backchannel-logout": true, "frontchannel-logout": true}
 

@@ -65,6 +65,9 @@ type Config struct {
 	// nobody is told.
 	Tracing *Tracing `yaml:"tracing"`
 
+	// Limits are what one client, and all of them together, may use.
+	Limits Limits `yaml:"limits"`
+
 	// StateDir is the directory of sessions and generated keys, which claimproxy
 	// makes for itself alone (0700). A relative path is relative to the
 	// configuration file. The default is $STATE_DIRECTORY, which systemd sets for a

@@ -51,6 +51,10 @@ func TestDefaultsOfTheSmallestFile(t *testing.T) {
 			Scopes: []string{"openid", "profile", "email"}, CallbackPath: "/.auth/callback/invent", User: "preferred_username",
 			Bearer: Bearer{Accept: []TokenKind{TokenAccess}, Opaque: OpaqueAuto, CacheMax: 5 * time.Minute},
 		}},
+		Limits: Limits{
+			HeaderBytes: 128 << 10, HeaderFields: 500, HeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BodyTimeout: 2 * time.Minute, BodyRate: 128,
+			Requests: 10_000, ConnectionsPerAddress: 1000, SignInsPerMinute: 300, FailedTokensPerMinute: 300,
+		},
 		Session: Session{Store: StoreFile, Idle: 8 * time.Hour, Lifetime: 7 * 24 * time.Hour, Recheck: 10 * time.Minute, Grace: time.Hour, Memory: 128 << 20, Cookie: Cookie{Name: "claimproxy", SameSite: SameSiteLax}},
 		Routes: []Route{{
 			Hosts: []string{"telemetry.example.org"}, Path: "/", Upstream: UpstreamRef{Upstream: upstream},

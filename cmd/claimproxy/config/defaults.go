@@ -30,6 +30,7 @@ func (l *loader) defaults(c *Config) {
 	if c.TLS != nil && c.TLS.ACME != nil && !l.good(&c.TLS.ACME.Directory) {
 		c.TLS.ACME.Directory = &url.URL{Scheme: "https", Host: "acme-v02.api.letsencrypt.org", Path: "/directory"}
 	}
+	l.limitsDefaults(&c.Limits)
 	if !l.good(&c.StateDir) {
 		c.StateDir = l.stateDir()
 	}

@@ -18,8 +18,9 @@ type Kept struct {
 // they are those of running. It returns those that differ. It is for a configuration that
 // nobody uses yet.
 //
-// They are the ones by which the process holds something open: the listeners, the audit
-// log, and what keeps the sessions, with its secrets where it is another one.
+// They are the ones by which the process holds something open: the listeners, with how
+// long they wait for a header and how much of it they take, the audit log, and what keeps
+// the sessions, with its secrets where it is another one.
 func (c *Config) Keep(running *Config) []Kept {
 	var all []Kept
 	keep := func(key string, own, other any) {
@@ -39,6 +40,9 @@ func (c *Config) Keep(running *Config) []Kept {
 	keep("admin", &c.Admin, &running.Admin)
 	keep("audit", &c.Audit, &running.Audit)
 	keep("tracing", &c.Tracing, &running.Tracing)
+	keep("limits.header_bytes", &c.Limits.HeaderBytes, &running.Limits.HeaderBytes)
+	keep("limits.header_timeout", &c.Limits.HeaderTimeout, &running.Limits.HeaderTimeout)
+	keep("limits.idle_timeout", &c.Limits.IdleTimeout, &running.Limits.IdleTimeout)
 	keep("state_dir", &c.StateDir, &running.StateDir)
 	if c.Session.Store != running.Session.Store {
 		keep("session.store", &c.Session.Store, &running.Session.Store)

@@ -22,6 +22,7 @@ routes: [{path: /, upstream: "http://127.0.0.1:1", allow: public}]
 		"a key that was left out":  {"listen: 127.0.0.1:8080\n", "listen: 127.0.0.1:8080\naudit: {stdout: true}\n", "3 audit"},
 		"a key that is left out":   {"admin: {}\n", "", "0 admin"},
 		"a member of it":           {"admin: {}", "admin: {listen: 127.0.0.1:9}", "4 admin"},
+		"what a listener takes":    {"admin: {}\n", "admin: {}\nlimits: {header_bytes: 64KiB, requests: 5}\n", "5 limits.header_bytes"},
 		"another directory":        {"/var/lib/a", "/var/lib/b", "3 state_dir"},
 		"somewhere else":           {"idle: 1h", `store: redis, redis: {url: "redis://h"}, secrets: wwuHj7N9d8eRwNu6KiyuTT8Js0QB8icqTRbKQ-WF0Mg`, "5 session.store"},
 		"two of them":              {"listen: 127.0.0.1:8080\nstate_dir: /var/lib/a", "listen: :1\nstate_dir: /b", "2 listen, 3 state_dir"},

@@ -26,6 +26,8 @@ func form(t reflect.Type) *jsonschema.Schema {
 		return refer("duration")
 	case reflect.TypeFor[Size]():
 		return matching(sizePattern.String(), "expected "+sizeExpected)
+	case reflect.TypeFor[Count]():
+		return &jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: "2147483647"}
 	case reflect.TypeFor[netip.Prefix]():
 		return matching(`^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$`, "expected "+networkExpected)
 	case reflect.TypeFor[TrustedProxy]():

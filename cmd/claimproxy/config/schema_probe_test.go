@@ -22,7 +22,7 @@ var probes = []string{
 	"{file: invent-secret}", "{file: session-secret}", "[{file: session-secret}]", "{env: CLIENT_SECRET}", "{credential: client}", "{file: invent-secret, env: CLIENT_SECRET}", "{file: null}", "{credential: a/b}",
 	"grafana", "[grafana, {X-Role: name}]", "[none]", "[none, grafana]", "{X-Role: {admins: a, else: b}}", "{X-Role: {else: b}}", "{Host: name}", "{X-Role: ' a'}",
 	"developer", "[developer, admin]", "{groups: [a], x: null, y: {z: 1.5}}", "{auth: browser}", "allow", "pass", "strict", "full", "x-original", "'unix:'", "['unix:', 10.0.0.1]", "'#123456'", "'a b'", "'*.example.org'", "'[::1]'", "a.example.org",
-	"preserve", "64MiB", "64M", "0B", "/grafana", "h2c://127.0.0.1:1", "unix:/run/app.sock", "['http://127.0.0.1:1', 'unix:/run/app.sock']",
+	"preserve", "64MiB", "64M", "0B", "64KiB", "500", "/grafana", "h2c://127.0.0.1:1", "unix:/run/app.sock", "['http://127.0.0.1:1', 'unix:/run/app.sock']",
 	"redis://127.0.0.1:6379/1", "[REDISS://a.example.org]", "unix:///run/redis.sock?db=2", "redis://x:y@127.0.0.1",
 	"a@example.org", "{email: a@example.org}", "{key_id: a, key: {file: session-secret}}",
 	"invent-keys", "['Bearer glsa_', Token]", "tls/cert.pem", "tls/key.pem", "{cert: tls/cert.pem, key: tls/key.pem}", "introspection", "file", "continue", "qfieldcloud", "[qfieldcloud]", "native", "telemetry.example.org", "[telemetry.example.org, TELEMETRY.example.org]",
@@ -38,6 +38,7 @@ admin: {}
 audit: {file: audit.log}
 tracing: {endpoint: "http://127.0.0.1:4318"}
 tls: {cert: tls/cert.pem, key: tls/key.pem, acme: {email: a@example.org, external_account: {key_id: a, key: {file: session-secret}}}}
+limits: {}
 providers: [{id: invent, issuer: "https://invent.example.org", client_id: abc, metadata: {}, clients: [{client_id: native}], bearer: {}}]
 native: {discovery: [{kind: qfieldcloud}]}
 session: {cookie: {}, redis: {}}

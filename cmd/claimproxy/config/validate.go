@@ -87,6 +87,7 @@ func (l *loader) validateTop(c *Config) {
 	l.validateAdmin(c)
 	l.validateAudit(c)
 	l.validateTracing(c)
+	l.validateLimits(&c.Limits)
 }
 
 // origin is a URL reduced to scheme, host and, where it is not the scheme's own,

@@ -10,10 +10,11 @@ import (
 // Guesses bounds how many tokens that are no good an address may try. Its methods return
 // quickly and may be called by several goroutines at once; an empty address is nobody's.
 //
-// It is asked about tokens that are not in the cache, so that those of other people behind
-// the same address go on working, and told of each token once: a program that sends the
-// same bad token all day guesses nothing. What is refused without asking anybody, because
-// it is no token or of no provider here, is not told either.
+// It is asked about tokens that are not in the cache and that somebody would have to be
+// asked about, and about JWTs that are bad, so that what is good goes on working for other
+// people behind the same address. It is told of each token once, or twice of a JWT: a
+// program that sends the same bad token all day guesses nothing. What is no token, or of no
+// provider here, it is not told of.
 type Guesses interface {
 	// Wait says how long an address has to wait before a token of its is looked up; zero:
 	// not at all.
@@ -28,8 +29,17 @@ type unbounded struct{}
 func (unbounded) Wait(string) time.Duration { return 0 }
 func (unbounded) Failed(string)             {}
 
-// tooManyGuesses is the outcome of a token that is not looked up: whether it is good is
-// not known, so that it is no bad one.
+// guessed is what becomes of a JWT of an address that was found bad without asking anybody.
+func (v *Verifier) guessed(e *entry, client string) (*entry, error) {
+	if wait := v.Guesses.Wait(client); wait > 0 {
+		return nil, tooManyGuesses(wait)
+	}
+	v.Guesses.Failed(client)
+	return e, nil
+}
+
+// tooManyGuesses is the outcome of a token that is not looked up. Whether it is good is not
+// known, or not told.
 func tooManyGuesses(wait time.Duration) *session.Unavailable {
 	return &session.Unavailable{
 		Reason:     session.ReasonTooManyRequests,

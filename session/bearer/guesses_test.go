@@ -43,7 +43,8 @@ func TestTokenGuessingFlood(t *testing.T) {
 		return r.v.Verify(t.Context(), session.Presented{Token: token, Client: client, Host: "api.example", Path: "/x"})
 	}
 	const office, elsewhere = "203.0.113.7", "203.0.113.8"
-	known, fresh, signed := r.Issue("ada", "web", "openid").AccessToken, r.Issue("ada", "web", "openid").AccessToken, r.sign(nil)
+	known, fresh, signed := r.Issue("ada", "web", "openid").AccessToken, r.Issue("ada", "web", "openid").AccessToken, r.sign(map[string]any{"groups": []any{"a"}})
+	forged := signed[:len(signed)-8] + "AAAAAAAA"
 	if _, err := from(office, known); err != nil {
 		t.Fatal(err)
 	}
@@ -51,8 +52,11 @@ func TestTokenGuessingFlood(t *testing.T) {
 		id, err := from(office, fmt.Sprint("guess-", i))
 		wantReason(t, id, err, session.ReasonTokenInvalid)
 	}
+	if _, err := from(elsewhere, signed); err != nil { // the keys are here then
+		t.Fatal(err)
+	}
 	asked := r.asked()
-	for what, token := range map[string]string{"another guess": "guess-x", "a good one that is not known": fresh, "a JWT": signed} {
+	for what, token := range map[string]string{"another guess": "guess-x", "a good one that is not known": fresh, "a bad JWT": forged} {
 		id, err := from(office, token)
 		var u *session.Unavailable
 		if !errors.As(err, &u) || u.Reason != session.ReasonTooManyRequests || u.RetryAfter != 7*time.Second || u.Sentence == "" || id != nil {
@@ -73,8 +77,13 @@ func TestTokenGuessingFlood(t *testing.T) {
 	if _, err := from(office, fresh); err != nil {
 		t.Errorf("what another address has shown is known: %v", err)
 	}
-	if _, err := from("", signed); err != nil {
+	if _, err := from("", r.Issue("ada", "web", "openid").AccessToken); err != nil {
 		t.Errorf("from nobody's address: %v", err)
+	}
+	for what, token := range map[string]string{"for the first time": r.sign(map[string]any{"groups": []any{"a"}, "jti": "new"}), "again": signed} {
+		if _, err := from(office, token); err != nil {
+			t.Errorf("a good JWT, %s, about which nobody need be asked: %v", what, err)
+		}
 	}
 }
 

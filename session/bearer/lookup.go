@@ -27,9 +27,6 @@ const (
 // provider where that was said beside the token.
 func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, key key, shown *session.Presented) (*entry, error) {
 	token := shown.Token
-	if wait := v.Guesses.Wait(shown.Client); wait > 0 {
-		return nil, tooManyGuesses(wait)
-	}
 	if !plausible(token) {
 		return nil, session.Reject(session.ReasonTokenInvalid, "The access token is not valid.", errors.New("it has characters that no token has, or too many of them"))
 	}
@@ -41,8 +38,14 @@ func (v *Verifier) lookUpToken(ctx context.Context, chosen *provider.Provider, k
 	if jwt != nil {
 		kind = KindJWT
 		if e, done, err := v.checkHere(p, jwt, key); done {
+			if e != nil && e.refused != nil {
+				return v.guessed(e, shown.Client)
+			}
 			return e, err
 		}
+	}
+	if wait := v.Guesses.Wait(shown.Client); wait > 0 {
+		return nil, tooManyGuesses(wait)
 	}
 	return v.lookUpOnce(ctx, p, kind, key, func(ctx context.Context) (e *entry, err error) {
 		if jwt != nil {

@@ -3,7 +3,8 @@
 // what "check" cannot know without a network, and says of each thing what to do about it.
 //
 // It asks what a running claimproxy asks, and shows a provider one authorization code and
-// one token that nobody has. It changes nothing, here or there.
+// one token that nobody has. It leaves a key in Redis for a second, and changes nothing
+// else, here or there.
 package doctor
 
 import (

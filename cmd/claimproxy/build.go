@@ -31,6 +31,8 @@ type service struct {
 	// are.
 	backend session.Backend
 	ordered certificates.Plan
+	// origin is the public origin of a host that a route names, empty for others.
+	origin func(host string) string
 	// adopt is called when the service takes over from the one before it: what the two
 	// share then goes by this one's configuration.
 	adopt   func()
@@ -76,6 +78,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 	sessions := sessionsOf(store, providers)
 	answers := answer.New(answer.Options{Endpoints: cfg.Endpoints, Site: cfg.PublicURL.Host, Log: log})
 	resources := origins(cfg)
+	s.origin = resources
 	tokens, err := s.newTokens(cfg, providers, known, c.claims(), resources, &in.limiter, &in.watch)
 	if err != nil {
 		return nil, err

@@ -11,24 +11,37 @@ import (
 	"github.com/claimproxy/claimproxy/proxy/limit"
 )
 
-// listen opens all addresses of a configuration, or none. They speak TLS with what is
-// shown there, nil for plain HTTP. The limiter bounds the connections that are taken there.
-func listen(c *config.Config, shown *shown, limiter *limit.Limiter) ([]net.Listener, error) {
-	tlsConfig := shown.config()
-	var all []net.Listener
+// listen opens all addresses of a configuration, or none: those where requests are answered,
+// and those that lead to them. The first speak TLS with what is shown there, nil for plain
+// HTTP. The limiter bounds the connections that are taken at all of them.
+func listen(c *config.Config, shown *shown, limiter *limit.Limiter) (public, redirecting []net.Listener, err error) {
 	var o opener
-	for _, address := range c.Listen {
+	if public, err = o.openAll(c.Listen, limiter); err != nil {
+		return nil, nil, err
+	}
+	if redirecting, err = o.openAll(c.RedirectHTTP, limiter); err != nil {
+		closeAll(public)
+		return nil, nil, err
+	}
+	if tlsConfig := shown.config(); tlsConfig != nil {
+		for i, l := range public {
+			public[i] = tls.NewListener(l, tlsConfig)
+		}
+	}
+	return public, redirecting, nil
+}
+
+// openAll opens all of these addresses, or none.
+func (o *opener) openAll(addresses []string, limiter *limit.Limiter) ([]net.Listener, error) {
+	var all []net.Listener
+	for _, address := range addresses {
 		opened, err := o.open(address)
 		if err != nil {
 			closeAll(all)
 			return nil, listenError(address, err)
 		}
 		for _, l := range opened {
-			l = guarding{l, limiter}
-			if tlsConfig != nil {
-				l = tls.NewListener(l, tlsConfig)
-			}
-			all = append(all, l)
+			all = append(all, guarding{l, limiter})
 		}
 	}
 	return all, nil

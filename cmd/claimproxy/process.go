@@ -19,9 +19,11 @@ import (
 // listeners, those who watch, and what one configuration leaves to the next.
 type process struct {
 	listeners []net.Listener
-	admin     *admin // nil: there is none
-	watch     watch
-	shown     *shown
+	// redirecting are those for plain HTTP, which lead to https.
+	redirecting []net.Listener
+	admin       *admin // nil: there is none
+	watch       watch
+	shown       *shown
 	// current answers requests.
 	current current
 	// connections are those to upstreams, and shelf has the other parts that
@@ -61,13 +63,14 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 	if err := p.watch.trace(c); err != nil {
 		return err
 	}
-	p.listeners, err = listen(c, p.shown, &p.limiter)
+	p.listeners, p.redirecting, err = listen(c, p.shown, &p.limiter)
 	return err
 }
 
 // close closes the admin listener last: until then it can be asked.
 func (p *process) close() {
 	closeAll(p.listeners)
+	closeAll(p.redirecting)
 	p.watch.close()
 	if p.admin != nil {
 		p.admin.close()

@@ -115,7 +115,7 @@ func takeStandardLog(to *slog.Logger) {
 func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-chan os.Signal) error {
 	defer p.close()
 	log := p.watch.log
-	failed := make(chan error, len(p.listeners)+1)
+	failed := make(chan error, len(p.listeners)+len(p.redirecting)+1)
 	if p.admin != nil {
 		p.stand("it is starting")
 		go func() {
@@ -154,6 +154,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 		addrs[i] = l.Addr()
 		go func() { failed <- server.Serve(p.watch.accepting(l)) }()
 	}
+	defer p.redirectHTTP(failed)()
 	attrs := []any{"public_url", c.config.PublicURL.String(), "listen", fmt.Sprint(addrs), "version", buildLine()}
 	if p.admin != nil {
 		attrs = append(attrs, "admin", p.admin.listener.Addr().String())

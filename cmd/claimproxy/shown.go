@@ -43,6 +43,7 @@ func newShown(c *config.Config, log *slog.Logger) (*shown, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tls.acme: %w", err)
 		}
+		a.Plain = len(c.RedirectHTTP) > 0
 		s.ordered = certificates.New(a)
 	}
 	return s, nil

@@ -29,6 +29,8 @@ type Config struct {
 	Binding *Binding
 	// Roots are trusted to speak for the authority, in place of the system's; nil for those.
 	Roots *x509.CertPool
+	// Plain says that there is a listener for plain HTTP, which asks for each Proof.
+	Plain bool
 	// Agent names this program to the authority.
 	Agent string
 	// Log is told what was ordered, and what could not be.

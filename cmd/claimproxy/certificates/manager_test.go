@@ -298,3 +298,35 @@ func TestKeptCertificateThatIsBrokenIsOrderedAnew(t *testing.T) {
 		t.Errorf("it was not ordered anew: %s", log)
 	}
 }
+
+// A connection on port 443 may be ended by something in front: then it is plain HTTP's turn.
+func TestProofIsShownInTheOtherWayAfterAFailure(t *testing.T) {
+	a, c := newAuthority(t), &clock{at: time.Now()}
+	m, log := newManager(t, a, c, Directory(t.TempDir()), "a.example.org")
+	m.c.Plain = true
+	a.look = func(host, kind, token string) error {
+		text, err := m.Proof(t.Context(), host, token)
+		if other, _ := m.Proof(t.Context(), host, token+"x"); other != "" {
+			t.Errorf("another token gets %q", other)
+		}
+		if err != nil || kind == "http-01" && !strings.HasPrefix(text, token+".") || kind != "http-01" && text != "" {
+			t.Errorf("%s: got %q and %v", kind, text, err)
+		}
+		if kind != "http-01" {
+			return errors.New("something else ends TLS")
+		}
+		return nil
+	}
+	m.tend(t.Context())
+	if served(t, m, "a.example.org") != nil {
+		t.Fatal("the authority saw what it did not look for")
+	}
+	c.advance(pauseFirst)
+	m.tend(t.Context())
+	if served(t, m, "a.example.org") == nil {
+		t.Errorf("there is no certificate: %s", log)
+	}
+	if text, _ := m.Proof(t.Context(), "a.example.org", "token-of-a.example.org"); text != "" {
+		t.Errorf("the proof is shown for ever: %q", text)
+	}
+}

@@ -95,11 +95,22 @@ func (m *Manager) prove(ctx context.Context, client *acme.Client, store Store, n
 	return fmt.Errorf("%s: the authority does not offer this way to show whose a host is", kind)
 }
 
-// kind is the way whose turn it is to show whose a host is.
-func (m *Manager) kind(string) string { return kindTLS }
+const (
+	// kindTLS is shown on the listener that speaks TLS (RFC 8737).
+	kindTLS = "tls-alpn-01"
+	// kindHTTP is shown over plain HTTP (RFC 8555 section 8.3).
+	kindHTTP = "http-01"
+)
 
-// kindTLS is shown on the listener that speaks TLS (RFC 8737).
-const kindTLS = "tls-alpn-01"
+// kind is the way whose turn it is to show whose a host is.
+func (m *Manager) kind(name string) string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if h := m.hosts[name]; m.c.Plain && h != nil && h.failures%2 == 1 {
+		return kindHTTP
+	}
+	return kindTLS
+}
 
 // account is what orders are made with.
 type account struct {

@@ -32,7 +32,12 @@ func proofOf(name string) string { return "proof-" + name }
 
 // newProof makes the proof that a challenge asks for.
 func newProof(client *acme.Client, c *acme.Challenge, name string) (*proof, error) {
-	p := &proof{Kind: c.Type}
+	p := &proof{Kind: c.Type, Token: c.Token}
+	if c.Type == kindHTTP {
+		var err error
+		p.Text, err = client.HTTP01ChallengeResponse(c.Token)
+		return p, err
+	}
 	pair, err := client.TLSALPN01ChallengeCert(c.Token, name)
 	if err != nil {
 		return nil, err
@@ -84,6 +89,22 @@ func (m *Manager) proofFor(ctx context.Context, name string) (*proof, error) {
 	}
 	p = new(proof)
 	return p, json.Unmarshal(data, p)
+}
+
+// Proof is what shows the authority whose a host is when it asks for a token over plain
+// HTTP; empty for what nobody is to show.
+func (m *Manager) Proof(ctx context.Context, name, token string) (string, error) {
+	m.mu.RLock()
+	known := m.hosts[name] != nil
+	m.mu.RUnlock()
+	if !known {
+		return "", nil
+	}
+	p, err := m.proofFor(ctx, name)
+	if err != nil || p == nil || p.Kind != kindHTTP || p.Token != token {
+		return "", err
+	}
+	return p.Text, nil
 }
 
 // proofByTLS answers a handshake of the authority's (RFC 8737 section 3).

@@ -26,6 +26,12 @@ type Config struct {
 	// 127.0.0.1:8080.
 	Listen []string `yaml:"listen,many"`
 
+	// RedirectHTTP is the addresses at which plain HTTP is answered, such as ":80", in the
+	// forms of Listen: with a redirect to https, for the hosts that PublicURL and the routes
+	// name, and with what an authority wants to see that certificates are ordered from
+	// (ACME). There is none by default.
+	RedirectHTTP []string `yaml:"redirect_http,many"`
+
 	// TLS makes every listener speak TLS. Left out, TLS ends in front of claimproxy.
 	TLS *TLS `yaml:"tls"`
 

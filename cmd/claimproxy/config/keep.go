@@ -36,6 +36,7 @@ func (c *Config) Keep(running *Config) []Kept {
 		all = append(all, Kept{At: at, Path: path})
 	}
 	keep("listen", &c.Listen, &running.Listen)
+	keep("redirect_http", &c.RedirectHTTP, &running.RedirectHTTP)
 	keep("tls", &c.TLS, &running.TLS)
 	keep("admin", &c.Admin, &running.Admin)
 	keep("audit", &c.Audit, &running.Audit)

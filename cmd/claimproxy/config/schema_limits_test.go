@@ -30,13 +30,14 @@ const (
 
 // limits are known by type and key. A key that is not here is limited by its type.
 var limits = map[string]limit{
-	"Config.public_url": {value: matching(https+http+`)/?$`, "expected "+publicRule.expected)},
-	"Config.listen":     {value: publicAddress, filled: true, unique: true},
-	"Config.endpoints":  {value: fixedPath("/.auth")},
-	"Config.include":    {value: matching(".", ""), unique: true},
-	"Config.policies":   {value: policyKey},
-	"Config.upstreams":  {value: upstreamKey},
-	"Config.people":     {value: matching(`\S`, "expected the name of a person")},
+	"Config.public_url":    {value: matching(https+http+`)/?$`, "expected "+publicRule.expected)},
+	"Config.listen":        {value: publicAddress, filled: true, unique: true},
+	"Config.redirect_http": {value: publicAddress, unique: true},
+	"Config.endpoints":     {value: fixedPath("/.auth")},
+	"Config.include":       {value: matching(".", ""), unique: true},
+	"Config.policies":      {value: policyKey},
+	"Config.upstreams":     {value: upstreamKey},
+	"Config.people":        {value: matching(`\S`, "expected the name of a person")},
 
 	"included.policies":  {value: policyKey},
 	"included.upstreams": {value: upstreamKey},

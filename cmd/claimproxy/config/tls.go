@@ -24,10 +24,11 @@ type TLS struct {
 
 // ACME orders a certificate for PublicURL's host and for each host that a route with an
 // upstream names, from an authority that speaks ACME (RFC 8555). The authority must reach
-// claimproxy at that name, on port 443, where nothing else may end TLS (tls-alpn-01).
-// Certificates and their keys are kept in StateDir or, sealed, in the Redis of the sessions,
-// where several claimproxies share them. Hosts such as "*.int.example.org" get none: name
-// the hosts themselves, or bring a certificate of your own.
+// claimproxy at that name: on port 443, where nothing else may end TLS (tls-alpn-01), or on
+// port 80 with Config.RedirectHTTP (http-01). Certificates and their keys are kept in
+// StateDir or, sealed, in the Redis of the sessions, where several claimproxies share them.
+// Hosts such as "*.int.example.org" get none: name the hosts themselves, or bring a
+// certificate of your own.
 type ACME struct {
 	// Email is how the authority reaches whoever runs claimproxy. To set it is to agree to
 	// the authority's terms of service.

@@ -68,15 +68,10 @@ func (l *loader) validateTop(c *Config) {
 	}
 	if l.good(&c.Listen) {
 		l.notEmpty(&c.Listen, len(c.Listen), "address")
-		for i := range c.Listen {
-			if at := &c.Listen[i]; l.good(at) {
-				if problem := checkPublicListen(*at); problem != "" {
-					l.bad(at, "%s", problem).hint("%s", meantListen(*at))
-				} else if slices.Contains(c.Listen[:i], *at) {
-					l.bad(at, "%s stands here twice", quote(*at))
-				}
-			}
-		}
+		l.validateListen(c.Listen)
+	}
+	if l.good(&c.RedirectHTTP) {
+		l.validateRedirect(c)
 	}
 	l.validateTLS(c)
 	l.validateTrusted(c)
@@ -88,6 +83,39 @@ func (l *loader) validateTop(c *Config) {
 	l.validateAudit(c)
 	l.validateTracing(c)
 	l.validateLimits(&c.Limits)
+}
+
+// validateListen checks addresses to listen on.
+func (l *loader) validateListen(addresses []string) {
+	for i := range addresses {
+		if at := &addresses[i]; l.good(at) {
+			if problem := checkPublicListen(*at); problem != "" {
+				l.bad(at, "%s", problem).hint("%s", meantListen(*at))
+			} else if slices.Contains(addresses[:i], *at) {
+				l.bad(at, "%s stands here twice", quote(*at))
+			}
+		}
+	}
+}
+
+// validateRedirect checks the addresses that lead to https: those of Listen are not among
+// them, and there is something to lead to.
+func (l *loader) validateRedirect(c *Config) {
+	l.validateListen(c.RedirectHTTP)
+	for i := range c.RedirectHTTP {
+		at := &c.RedirectHTTP[i]
+		if l.good(at) && l.fine(&c.Listen) && slices.ContainsFunc(c.Listen, func(public string) bool { return same(public, *at) }) {
+			l.bad(at, "expected an address other than those of listen, got %s", quote(*at))
+		}
+	}
+	if len(c.RedirectHTTP) > 0 && l.good(&c.PublicURL) && c.PublicURL.Scheme == "http" {
+		l.bad(&c.RedirectHTTP, "there is no https to lead to: public_url is %s", c.PublicURL)
+	}
+}
+
+// same reports whether two addresses, in the forms of Listen, cannot both be listened on.
+func same(a, b string) bool {
+	return a == b || checkListen(a) == "" && checkListen(b) == "" && collide(a, b)
 }
 
 // origin is a URL reduced to scheme, host and, where it is not the scheme's own,

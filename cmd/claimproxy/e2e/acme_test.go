@@ -270,3 +270,42 @@ func TestReplicasOrderOnce(t *testing.T) {
 		})
 	}
 }
+
+// TLS does not reach claimproxy, and plain HTTP does. The first attempt fails, and a minute
+// later the other way is taken; the redirect listener leads people to https meanwhile.
+func TestAuthorityThatReachesPlainHTTPAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	t.Parallel()
+	port, plain := freePort(t), freePort(t)
+	a := startAuthority(t, freePort(t), plain, nil)
+	s := acmeSite(t, a, port, "")
+	s.config += "redirect_http: " + loopback(plain) + "\n"
+	s.start()
+	ask := func(method, host, path string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequest(method, "http://"+loopback(plain)+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res
+	}
+	if res := ask("GET", "telemetry.example.test", "/a?b"); res.StatusCode != 301 || res.Header.Get("Location") != s.url+"/a?b" {
+		t.Errorf("got %d to %q, want 301 to %s/a?b", res.StatusCode, res.Header.Get("Location"), s.url)
+	}
+	if res := ask("POST", "wiki.example.test", "/a"); res.StatusCode != 308 || res.Header.Get("Location") != strings.Replace(s.url, "telemetry", "wiki", 1)+"/a" {
+		t.Errorf("got %d to %q, want 308 to wiki", res.StatusCode, res.Header.Get("Location"))
+	}
+	if res := ask("GET", "evil.example.test", "/"); res.StatusCode != 421 || res.Header.Get("Location") != "" {
+		t.Errorf("got %d to %q for a stranger's host, want 421", res.StatusCode, res.Header.Get("Location"))
+	}
+	trust := a.roots()
+	eventually(t, 2*patience, "there is a certificate by plain HTTP", func() bool { return s.leaf("telemetry.example.test", trust) != nil })
+}

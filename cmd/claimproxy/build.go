@@ -89,7 +89,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Providers: providers, Sessions: sessions, Handover: store.handover, Origin: signInOrigins(cfg, resources),
 		Parking: store.parking, Remote: store.remote, Tokens: forget, Sealer: sealer, Cookies: store.cookies, Answers: answers,
 		PublicURL: cfg.PublicURL, Endpoints: cfg.Endpoints, CallbackPaths: callbackPaths(cfg),
-		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Observer: in.watch.ofPeople(), Log: log,
+		StrictCookie: cfg.Session.Cookie.SameSite == config.SameSiteStrict, Observer: in.watch.ofPeople(), Circles: &in.circles, Log: log,
 	})
 	table, err := c.table(upstreamTLS)
 	if err != nil {

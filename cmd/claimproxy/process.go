@@ -12,6 +12,7 @@ import (
 	"github.com/claimproxy/claimproxy/proxy"
 	"github.com/claimproxy/claimproxy/proxy/audit"
 	"github.com/claimproxy/claimproxy/proxy/limit"
+	"github.com/claimproxy/claimproxy/session/login"
 	"github.com/claimproxy/claimproxy/session/stateless"
 )
 
@@ -35,6 +36,8 @@ type process struct {
 	// endedSessions are those that were ended here while copies of their cookies may be
 	// about.
 	endedSessions stateless.Ended
+	// circles are browsers that may be going round in them.
+	circles login.Circles
 	// ready is called once requests are answered.
 	ready   func()
 	systemd systemd

@@ -133,6 +133,25 @@ func lineOf(text, begin string) string {
 	return "no " + begin
 }
 
+// TestACircleIsRecognisedOverConfigurations: somebody who looks for what is wrong edits the
+// file again and again.
+func TestACircleIsRecognisedOverConfigurations(t *testing.T) {
+	r := start(t, echo, "", routes)
+	const circle = `"msg":"a browser goes round in circles","because":"it comes back without any cookie"`
+	for i := range 3 {
+		if strings.Contains(r.stderr.String(), circle) {
+			t.Errorf("after %d times it is called a circle", i)
+		}
+		if status, body := r.ask("GET", r.public+"/.auth/callback/idp?state=0123456789abcdefghijkl&code=x"); status != 400 {
+			t.Errorf("got %d %s", status, body)
+		}
+		r.edit("policies:", "# a remark\npolicies:")
+		r.told(i+1, loadedAgain)
+	}
+	r.told(1, circle)
+	r.stop()
+}
+
 // TestASecretFileIsLoadedAgain: when the provider has another secret for the client, opaque
 // tokens cannot be asked about until the file has it too.
 func TestASecretFileIsLoadedAgain(t *testing.T) {

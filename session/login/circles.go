@@ -31,8 +31,9 @@ const (
 	trailSample = 8
 )
 
-// circles remembers who was here lately. The zero value has seen nobody.
-type circles struct {
+// Circles remembers who was here lately. Handlers that follow one another share it, so that
+// a new configuration forgets nobody. The zero value has seen nobody.
+type Circles struct {
 	mu     sync.Mutex
 	trails map[[sha256.Size]byte]*trail
 }
@@ -45,7 +46,7 @@ type trail struct {
 
 // round notes that somebody was here, and says whether that makes a circle of which
 // nothing has been said yet.
-func (c *circles) round(now time.Time, who ...string) bool {
+func (c *Circles) round(now time.Time, who ...string) bool {
 	key := sha256.Sum256([]byte(strings.Join(who, "\x00")))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +72,7 @@ func (c *circles) round(now time.Time, who ...string) bool {
 }
 
 // drop makes room for one more.
-func (c *circles) drop() {
+func (c *Circles) drop() {
 	var oldest [sha256.Size]byte
 	var at time.Time
 	n := 0
@@ -88,7 +89,7 @@ func (c *circles) drop() {
 
 // cameBackUnknown notes a callback whose attempt is not known.
 func (h *Handler) cameBackUnknown(w http.ResponseWriter, r *http.Request, providerID, state string, err error) {
-	if !errors.Is(err, errNoAttempt) && !errors.Is(err, errAttemptOver) || !h.circles.round(h.Now(), "lost", addressOf(r), r.UserAgent()) {
+	if !errors.Is(err, errNoAttempt) && !errors.Is(err, errAttemptOver) || !h.Circles.round(h.Now(), "lost", addressOf(r), r.UserAgent()) {
 		return
 	}
 	name := h.cookieOf(state)
@@ -113,7 +114,7 @@ func (h *Handler) cameBackUnknown(w http.ResponseWriter, r *http.Request, provid
 // signedInAgain notes that somebody is signed in who may have been a moment ago.
 func (h *Handler) signedInAgain(w http.ResponseWriter, r *http.Request, rec *session.Record, d demand) {
 	id := rec.Identity
-	if !d.none() || !h.circles.round(h.Now(), "again", addressOf(r), r.UserAgent(), id.Issuer, id.Subject) {
+	if !d.none() || !h.Circles.round(h.Now(), "again", addressOf(r), r.UserAgent(), id.Issuer, id.Subject) {
 		return
 	}
 	var because, look string
@@ -141,7 +142,7 @@ func (h *Handler) signedInAgain(w http.ResponseWriter, r *http.Request, rec *ses
 // ledBackAgain notes that somebody who is signed in is led back to another host, where
 // they were nobody.
 func (h *Handler) ledBackAgain(w http.ResponseWriter, r *http.Request, id *session.Identity, origin string) {
-	if !h.circles.round(h.Now(), "host", addressOf(r), r.UserAgent(), id.Issuer, id.Subject, origin) {
+	if !h.Circles.round(h.Now(), "host", addressOf(r), r.UserAgent(), id.Issuer, id.Subject, origin) {
 		return
 	}
 	h.tellCircle(w, r, "it is signed in on public_url's host, and each time comes back from "+origin+" as nobody",

@@ -149,7 +149,7 @@ func TestACircleWithAnotherHostIsExplained(t *testing.T) {
 
 // TestStrangersDoNotFillTheMemoryOfCircles.
 func TestStrangersDoNotFillTheMemoryOfCircles(t *testing.T) {
-	var c circles
+	var c Circles
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	for i := range 10 * maxTrails {
 		c.round(now.Add(time.Duration(i)*time.Millisecond), fmt.Sprint(i))

@@ -63,6 +63,8 @@ type Config struct {
 	StrictCookie bool
 	// Observer is told of people who sign in; nil: nobody is.
 	Observer Observer
+	// Circles is who was here before this handler was made; nil: nobody.
+	Circles *Circles
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log receives what went wrong with attempts; nil discards it.
@@ -78,7 +80,6 @@ type Handler struct {
 	crossOrigin  *http.CrossOriginProtection
 	// logoutChecks has room for the logout tokens that are checked at once.
 	logoutChecks chan struct{}
-	circles      circles
 	// attemptFields is what follows the value of an attempt's cookie.
 	attemptFields string
 }
@@ -99,6 +100,9 @@ func New(c Config) *Handler {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Circles == nil {
+		c.Circles = new(Circles)
 	}
 	if c.Observer == nil {
 		c.Observer = unobserved{}

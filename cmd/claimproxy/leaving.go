@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -58,5 +59,9 @@ func (l *leaving) drain(ctx context.Context, server *http.Server, listeners []ne
 			waiting = false
 		}
 	}
-	return server.Shutdown(ctx)
+	// It may not have noticed yet that the listeners are closed, and closes them again.
+	if err := server.Shutdown(ctx); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -103,4 +104,44 @@ func TestARequestThatComesWithTheLastConnectionIsAnswered(t *testing.T) {
 	if err := <-drained; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestDrainingAgreesWithNetHTTP, which closes the same listeners once more if it has not
+// noticed yet that they are.
+func TestDrainingAgreesWithNetHTTP(t *testing.T) {
+	l := &leaving{next: http.NotFoundHandler()}
+	server := &http.Server{Handler: l, ConnState: l.connState}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &slowToNotice{Listener: listener, accepts: make(chan struct{}), noticed: make(chan struct{})}
+	go server.Serve(slow)
+	<-slow.accepts
+	if err := l.drain(t.Context(), server, []net.Listener{slow}); err != nil {
+		t.Error(err)
+	}
+	if n := slow.closed.Load(); n != 2 {
+		t.Errorf("it was closed %d times, want 2", n)
+	}
+}
+
+// slowToNotice is a listener whose Accept ends when it is closed for the second time.
+type slowToNotice struct {
+	net.Listener
+	accepts, noticed chan struct{}
+	closed           atomic.Int32
+}
+
+func (s *slowToNotice) Accept() (net.Conn, error) {
+	close(s.accepts)
+	<-s.noticed
+	return nil, net.ErrClosed
+}
+
+func (s *slowToNotice) Close() error {
+	if s.closed.Add(1) == 2 {
+		close(s.noticed)
+	}
+	return s.Listener.Close()
 }

@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"flag"
+	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -44,8 +48,20 @@ func newGitServer(t testing.TB) *gitServer {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TransferEncoding) > 0 {
 			// CGI has no chunked bodies; a web server in front of it buffers them.
-			http.Error(w, "chunked", http.StatusLengthRequired)
-			return
+			kept, err := os.CreateTemp(root, "body")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer kept.Close()
+			if r.ContentLength, err = io.Copy(kept, r.Body); err == nil {
+				_, err = kept.Seek(0, io.SeekStart)
+			}
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			r.Body, r.TransferEncoding = kept, nil
 		}
 		g.mu.Lock()
 		g.users[r.Header.Get("X-Forwarded-User")]++
@@ -122,4 +138,72 @@ func TestGitClonesAndPushesThroughClaimproxy(t *testing.T) {
 			t.Errorf("got %+v, want 403", got)
 		}
 	})
+}
+
+// long has tests take what they may take in CI.
+var long = flag.Bool("long", os.Getenv("CI") != "", "work with as much data as in CI")
+
+// TestALargeRepositoryGoesThroughInLittleMemory, both ways: 200 MB in CI, of which nothing can
+// be compressed.
+func TestALargeRepositoryGoesThroughInLittleMemory(t *testing.T) {
+	t.Parallel()
+	server := newGitServer(t)
+	c := newChanging(t)
+	c.Recorder = server.url
+	c.config = strings.Replace(c.config, "routes:\n", "routes:\n  - {path: /git/, upstream: recorder, accept_basic_token: true, allow: developers}\n", 1)
+	c.start()
+	m := newTerminal(t)
+	m.run("git", "config", "--global", "user.name", "Ada")
+	m.run("git", "config", "--global", "user.email", "ada@example.test")
+	m.run("git", "config", "--global", "core.compression", "0")
+	if err := os.WriteFile(filepath.Join(m.home, "token"), []byte("username=invent\npassword="+c.ada+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.run("git", "config", "--global", "credential.helper", "!cat ~/token; true")
+
+	size := 20 << 20
+	if *long {
+		size = 200 << 20
+	}
+	m.run("git", "init", "-q", "-b", "main", "large")
+	file, err := os.Create(filepath.Join(m.home, "large", "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.New()
+	if _, err := io.CopyN(io.MultiWriter(file, sum), rand.NewChaCha8([32]byte{}), int64(size)); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.run("git", "-C", "large", "add", "data")
+	m.run("git", "-C", "large", "commit", "-q", "-m", "large")
+	repository := c.url + "/git/tool.git"
+	m.run("git", "clone", "-q", repository, "empty")
+	before := c.process.peakMemory(t)
+	m.run("git", "-C", "large", "push", "-q", repository, "main")
+	m.run("git", "clone", "-q", repository, "again")
+	after := c.process.peakMemory(t)
+
+	t.Logf("%d MiB there and back: the peak was %d KiB before and %d KiB after", size>>20, before, after)
+	most := 16 << 10
+	if raceDetector {
+		most *= 4
+	}
+	if after-before > most {
+		t.Errorf("%d MiB took %d KiB of memory, want %d at most", size>>20, after-before, most)
+	}
+	data, err := os.Open(filepath.Join(m.home, "again", "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	got := sha256.New()
+	if _, err := io.Copy(got, data); err != nil || string(got.Sum(nil)) != string(sum.Sum(nil)) {
+		t.Errorf("what came back is not what was sent, %v", err)
+	}
+	if users := server.came(); len(users) != 1 || users["ada"] < 4 {
+		t.Errorf("the application was told of %v, want ada alone", users)
+	}
 }

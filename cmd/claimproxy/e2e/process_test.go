@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -137,6 +138,20 @@ func (p *process) signal(sig syscall.Signal) error {
 		return fmt.Errorf("sending %v to %s: %w", sig, p.name, err)
 	}
 	return nil
+}
+
+// peakMemory is the most memory that the program has had so far, in KiB.
+func (p *process) peakMemory(t testing.TB) (kib int) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Skipf("memory is measured on Linux alone: %v", err)
+	}
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	if _, err := fmt.Sscan(peak, &kib); err != nil {
+		t.Fatalf("VmHWM: %v", err)
+	}
+	return kib
 }
 
 // showOnFailure prints what the program writes from now on, should the test fail.

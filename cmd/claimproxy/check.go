@@ -126,6 +126,9 @@ func notesOn(cfg *config.Config) []string {
 	if hosts := cfg.SignInHosts(); len(hosts) > 0 {
 		notes = append(notes, "Where claimproxy is only asked, the pages below "+cfg.Endpoints+"/ have to lead here, too, for people to sign in: "+strings.Join(hosts, ", "))
 	}
+	if cfg.PublicURL.Scheme == "https" && cfg.TLS == nil && len(cfg.TrustedProxies) == 0 {
+		notes = append(notes, "TLS ends in front of claimproxy, and trusted_proxies names nobody: all clients count as one address, that of the proxy there, and share what limits let an address do.")
+	}
 	if cfg.Session.Store != config.StoreCookie {
 		return notes
 	}

@@ -39,3 +39,18 @@ tests:
 		}
 	}
 }
+
+// TestCheckSaysWhenEverybodyHasOneAddress: where TLS ends in front, somebody is in front.
+func TestCheckSaysWhenEverybodyHasOneAddress(t *testing.T) {
+	for config, want := range map[string]bool{
+		"public_url: https://app.example.org":                                    true,
+		"public_url: https://app.example.org\ntrusted_proxies: 10.0.0.1":         false,
+		"public_url: https://app.example.org\ntls: {acme: {email: a@b.example}}": false,
+		"public_url: http://localhost:8080":                                      false,
+	} {
+		code, out, stderr := command(t, "check", "-c", write(t, "claimproxy.yaml", config+"\nroutes: [{upstream: \"http://127.0.0.1:8000\", allow: public}]\n"))
+		if code != exitFine || strings.Contains(out, "all clients count as one address") != want {
+			t.Errorf("%s: exit code %d, %s%s", config, code, out, stderr)
+		}
+	}
+}

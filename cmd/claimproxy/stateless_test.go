@@ -54,7 +54,7 @@ func TestCheckSaysWhatSessionsInCookiesCannot(t *testing.T) {
 	path := good(t)
 	check := func(session string) (string, checkResult) {
 		t.Helper()
-		if err := os.WriteFile(path, []byte(smallConfig+session), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte("trusted_proxies: 10.0.0.1\n"+smallConfig+session), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		code, out, stderr := command(t, "check", "-c", path)

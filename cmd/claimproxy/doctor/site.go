@@ -58,8 +58,12 @@ func (p *Patient) publicURL(ctx context.Context) []Finding {
 		if err == nil {
 			got = fmt.Sprintf("status %d", res.status)
 		}
+		whose := "the limit of the proxy in front (nginx: large_client_header_buffers 4 32k)"
+		if cfg.Limits.HeaderBytes < 2*largeHeader {
+			whose = "limits.header_bytes, and perhaps " + whose
+		}
 		n.add(Warning, "large headers", fmt.Sprintf("a request with %d KiB of headers gets no answer of claimproxy's: %s", largeHeader>>10, got),
-			"raise the limit of the proxy in front (nginx: large_client_header_buffers 4 32k), or people in many groups and programs with long tokens are locked out")
+			"raise "+whose+", or people in many groups and programs with long tokens are locked out")
 	default:
 		n.add(OK, "large headers", fmt.Sprintf("%d KiB of headers arrive", largeHeader>>10), "")
 	}

@@ -3,6 +3,7 @@ module github.com/claimproxy/claimproxy
 go 1.26.0
 
 require (
+	filippo.io/bigmod v0.1.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/cli/browser v1.3.0

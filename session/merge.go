@@ -60,6 +60,19 @@ func Merge(layers ...Layer) (Claims, map[string]Source) {
 	return claims, origins
 }
 
+// TakeOver is Merge of one layer that is not userinfo, and whose claims nobody else has:
+// they are taken as they are.
+func TakeOver(l Layer) (Claims, map[string]Source) {
+	for _, name := range virtualClaims {
+		delete(l.Claims, name)
+	}
+	origins := make(map[string]Source, len(l.Claims)+len(virtualClaims))
+	for name := range l.Claims {
+		origins[name] = l.Source
+	}
+	return l.Claims, origins
+}
+
 // SetVirtual sets the virtual claims from the fields of the identity: provider,
 // auth, client_id. It is called once, while the identity is being made.
 func (id *Identity) SetVirtual() {

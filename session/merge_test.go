@@ -1,6 +1,7 @@
 package session
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,5 +120,19 @@ func TestSetVirtualLeavesNoClaimOfThatNameBehind(t *testing.T) {
 	}
 	if _, ok := id.Origins["client_id"]; ok {
 		t.Error("an origin stayed behind for a claim that is not there")
+	}
+}
+
+// TestTakeOverIsMergeOfOneLayer, whatever names are in it.
+func TestTakeOverIsMergeOfOneLayer(t *testing.T) {
+	claims := func() Claims {
+		return Claims{"sub": "1", "aud": "x", "provider": "evil", "auth": "browser", "client_id": "web", "groups": []any{"a"}, "acr": nil}
+	}
+	for _, source := range []Source{SourceAccessToken, SourceIDToken} {
+		wantClaims, wantOrigins := Merge(Layer{source, claims()})
+		gotClaims, gotOrigins := TakeOver(Layer{source, claims()})
+		if !reflect.DeepEqual(gotClaims, wantClaims) || !reflect.DeepEqual(gotOrigins, wantOrigins) {
+			t.Errorf("got %v of %v, want %v of %v", gotClaims, gotOrigins, wantClaims, wantOrigins)
+		}
 	}
 }

@@ -26,10 +26,14 @@ func (v *Verifier) lacks(p *provider.Provider, c session.Claims) bool {
 	return slices.ContainsFunc(v.wanted, missing) || p.UserClaim != "" && missing(p.UserClaim)
 }
 
-// finish merges the claims and sets what follows from them. Of what is kept, beside
-// thousands of others, the same text is there once.
+// finish merges the claims, which it takes over, and sets what follows from them. Of what
+// is kept, beside thousands of others, the same text is there once.
 func (v *Verifier) finish(id *session.Identity, p *provider.Provider, layers []session.Layer, keep bool) {
-	id.Claims, id.Origins = session.Merge(layers...)
+	if len(layers) == 1 && layers[0].Source != session.SourceUserInfo {
+		id.Claims, id.Origins = session.TakeOver(layers[0])
+	} else {
+		id.Claims, id.Origins = session.Merge(layers...)
+	}
 	id.SetVirtual()
 	// sub is a claim of the protocol and not taken from userinfo where a token names
 	// somebody itself. An opaque token at GitLab does not: its userinfo says who it

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,15 @@ type key struct {
 	// id and algorithm are empty where the provider does not say.
 	id, algorithm string
 	public        any
+	ready         *readyRSA // nil where there is none
+}
+
+func newKey(id, algorithm string, public any) key {
+	k := key{id: id, algorithm: algorithm, public: public}
+	if r, ok := public.(*rsa.PublicKey); ok {
+		k.ready = newReadyRSA(r)
+	}
+	return k
 }
 
 // finding is what a key set says of a signature.
@@ -91,7 +101,7 @@ func parseKeys(body []byte) ([]key, error) {
 		if k.UnmarshalJSON(raw) != nil || k.Use != "" && k.Use != "sig" || !k.IsPublic() || !k.Valid() {
 			continue
 		}
-		usable = append(usable, key{id: k.KeyID, algorithm: k.Algorithm, public: k.Key})
+		usable = append(usable, newKey(k.KeyID, k.Algorithm, k.Key))
 	}
 	return usable, nil
 }

@@ -28,26 +28,29 @@ type algorithm struct {
 	hash crypto.Hash
 	// fits says whether a signature of what was hashed is by a key. It is not where the
 	// key is of another kind.
-	fits func(key any, hash crypto.Hash, hashed, signature []byte) bool
+	fits func(k *key, hash crypto.Hash, hashed, signature []byte) bool
 }
 
 // pkcs1 is RSASSA-PKCS1-v1_5 (RFC 7518 section 3.3).
-func pkcs1(key any, hash crypto.Hash, hashed, signature []byte) bool {
-	public, ok := key.(*rsa.PublicKey)
+func pkcs1(k *key, hash crypto.Hash, hashed, signature []byte) bool {
+	if k.ready != nil {
+		return k.ready.fits(hash, hashed, signature)
+	}
+	public, ok := k.public.(*rsa.PublicKey)
 	return ok && rsa.VerifyPKCS1v15(public, hash, hashed, signature) == nil
 }
 
 // pss is RSASSA-PSS (section 3.5).
-func pss(key any, hash crypto.Hash, hashed, signature []byte) bool {
-	public, ok := key.(*rsa.PublicKey)
+func pss(k *key, hash crypto.Hash, hashed, signature []byte) bool {
+	public, ok := k.public.(*rsa.PublicKey)
 	return ok && rsa.VerifyPSS(public, hash, hashed, signature, nil) == nil
 }
 
 // ecdsaOn is ECDSA on that curve alone: two numbers of its length (section 3.4).
-func ecdsaOn(curve elliptic.Curve) func(any, crypto.Hash, []byte, []byte) bool {
+func ecdsaOn(curve elliptic.Curve) func(*key, crypto.Hash, []byte, []byte) bool {
 	length := (curve.Params().BitSize + 7) / 8
-	return func(key any, _ crypto.Hash, hashed, signature []byte) bool {
-		public, ok := key.(*ecdsa.PublicKey)
+	return func(k *key, _ crypto.Hash, hashed, signature []byte) bool {
+		public, ok := k.public.(*ecdsa.PublicKey)
 		if !ok || public.Curve != curve || len(signature) != 2*length {
 			return false
 		}
@@ -57,8 +60,8 @@ func ecdsaOn(curve elliptic.Curve) func(any, crypto.Hash, []byte, []byte) bool {
 }
 
 // edwards is Ed25519 (RFC 8037 section 3.1).
-func edwards(key any, _ crypto.Hash, text, signature []byte) bool {
-	public, ok := key.(ed25519.PublicKey)
+func edwards(k *key, _ crypto.Hash, text, signature []byte) bool {
+	public, ok := k.public.(ed25519.PublicKey)
 	return ok && len(public) == ed25519.PublicKeySize && ed25519.Verify(public, text, signature)
 }
 
@@ -106,5 +109,5 @@ func signedAs(u *Unverified) (*signed, error) {
 // by says whether the signature is by a key of the provider. A key that is for one
 // algorithm is good for no other.
 func (s *signed) by(k *key) bool {
-	return (k.algorithm == "" || k.algorithm == s.name) && s.algorithm.fits(k.public, s.algorithm.hash, s.hashed, s.signature)
+	return (k.algorithm == "" || k.algorithm == s.name) && s.algorithm.fits(k, s.algorithm.hash, s.hashed, s.signature)
 }

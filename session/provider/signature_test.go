@@ -2,13 +2,17 @@ package provider
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	_ "crypto/sha1" // which no algorithm has
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -69,7 +73,8 @@ func byUs(raw string, public any) bool {
 		return false
 	}
 	s, err := signedAs(u)
-	return err == nil && s.by(&key{public: public})
+	k := newKey("", "", public)
+	return err == nil && s.by(&k)
 }
 
 // TestSignaturesAreJudgedAsByGoJose: every algorithm with every key, whole and broken,
@@ -142,4 +147,82 @@ func broken(parts []string, signature []byte) map[string]string {
 		}
 	}
 	return all
+}
+
+// FuzzReadyRSA: a key that was made ready says what crypto/rsa says, whatever the signature;
+// of bytes above all that are nearly one.
+func FuzzReadyRSA(f *testing.F) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		f.Fatal(err)
+	}
+	ready := newReadyRSA(&private.PublicKey)
+	hashed := sha256.Sum256([]byte("text"))
+	good, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, hashed[:])
+	if err != nil {
+		f.Fatal(err)
+	}
+	modulus := private.N.Bytes()
+	above := new(big.Int).Add(new(big.Int).SetBytes(good), private.N)
+	// Signed forms that lenient verifiers have taken: other padding, something behind the
+	// hash, no parameters in the DigestInfo, a hash of another kind.
+	form := func(middle ...byte) []byte {
+		em := append([]byte{0, 1}, middle...)
+		em = append(em, make([]byte, 256-len(em))...)
+		return new(big.Int).Exp(new(big.Int).SetBytes(em), private.D, private.N).FillBytes(make([]byte, 256))
+	}
+	info := append(bytes.Clone(digestInfo[crypto.SHA256]), hashed[:]...)
+	for _, s := range [][]byte{
+		good, nil, {}, modulus, make([]byte, 256), good[1:], append([]byte{0}, good...), above.Bytes(),
+		form(append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, info...)...),
+		form(append(append(bytes.Repeat([]byte{0xff}, 202), 0), info...)...),
+		form(append(append(bytes.Repeat([]byte{0xff}, 201), 0xfe, 0), info...)...),
+	} {
+		f.Add(s, 0, byte(0))
+		f.Add(s, 255, byte(1))
+	}
+	f.Fuzz(func(t *testing.T, signature []byte, at int, change byte) {
+		signature = bytes.Clone(signature)
+		if at >= 0 && at < len(signature) {
+			signature[at] ^= change
+		}
+		for _, hash := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512, crypto.SHA1} {
+			sum := make([]byte, hash.Size())
+			copy(sum, hashed[:])
+			got, want := ready.fits(hash, sum, signature), rsa.VerifyPKCS1v15(&private.PublicKey, hash, sum, signature) == nil
+			if got != want {
+				t.Errorf("%v of %x: got %v, crypto/rsa says %v", hash, signature, got, want)
+			}
+			if got && !bytes.Equal(signature, good) {
+				t.Errorf("%x is taken for a signature", signature)
+			}
+		}
+	})
+}
+
+// TestOnlyUsualKeysAreMadeReady: what is unusual about a key is crypto/rsa's to judge.
+func TestOnlyUsualKeysAreMadeReady(t *testing.T) {
+	odd := func(bits uint) *big.Int {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		return n.SetBit(n, 0, 1)
+	}
+	for name, test := range map[string]struct {
+		key  rsa.PublicKey
+		want bool
+	}{
+		"usual":              {rsa.PublicKey{N: odd(2048), E: 65537}, true},
+		"larger":             {rsa.PublicKey{N: odd(4096), E: 65537}, true},
+		"too small":          {rsa.PublicKey{N: odd(1024), E: 65537}, false},
+		"too large":          {rsa.PublicKey{N: odd(8192), E: 65537}, false},
+		"of broken bytes":    {rsa.PublicKey{N: odd(2049), E: 65537}, false},
+		"another exponent":   {rsa.PublicKey{N: odd(2048), E: 3}, false},
+		"the exponent one":   {rsa.PublicKey{N: odd(2048), E: 1}, false},
+		"an even modulus":    {rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 65537}, false},
+		"a negative modulus": {rsa.PublicKey{N: new(big.Int).Neg(odd(2048)), E: 65537}, false},
+		"no modulus":         {rsa.PublicKey{E: 65537}, false},
+	} {
+		if got := newReadyRSA(&test.key) != nil; got != test.want {
+			t.Errorf("%s: got %v, want %v", name, got, test.want)
+		}
+	}
 }

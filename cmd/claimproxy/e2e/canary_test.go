@@ -76,7 +76,10 @@ func newCage(t *testing.T, inRedis bool) *cage {
 	c.config = changingConfig + fmt.Sprintf(`  - {path: /forwarding/, upstream: recorder, allow: developers, forward_token: true}
   - {path: /forwarding-away/, upstream: "http://127.0.0.1:9", allow: developers, forward_token: true}
   - {path: /away/, upstream: "http://127.0.0.1:9", allow: signed-in}
-admin: {listen: %q}
+  - {path: /asserting/, upstream: recorder, allow: developers, assertion: true}
+  - {path: /asserting-away/, upstream: "http://127.0.0.1:9", allow: developers, assertion: true}
+admin: {listen: %q, pprof: true}
+compat: [oauth2-proxy]
 audit: {file: "{{.Dir}}/audit.log"}
 tracing: {endpoint: %q}
 session: %s
@@ -171,7 +174,7 @@ func nothingSecretLeaves(t *testing.T, c *cage) {
 	c.saw(ada.visit(c.url + "/.auth/me"))
 	c.saw(ada.fetch(http.MethodGet, c.url+"/.auth/me", "Accept: application/json"))
 	c.saw(bob.visit(c.url + "/developers/"))
-	for _, path := range []string{"/forwarding/x", "/forwarding-away/x"} {
+	for _, path := range []string{"/forwarding/x", "/forwarding-away/x", "/asserting/x", "/asserting-away/x"} {
 		c.saw(c.bearer(path, c.ada))
 		c.saw(c.bearer(path, c.bob))
 		c.saw(ada.visit(c.url + path))
@@ -186,7 +189,7 @@ func nothingSecretLeaves(t *testing.T, c *cage) {
 		{"Cookie: claimproxy=" + forged}, {"Cookie: claimproxy=" + c.sessionCookie(ada).Value + "x"}, {"Authorization: " + forged},
 		{"X-Forwarded-User: " + forged}, {"Authorization: Bearer " + c.ada, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: " + forged},
 	} {
-		for _, path := range []string{"/developers/", "/public/", "/closed/", "/away/", "/forwarding/", "/forwarding-away/", "/nowhere", "/.auth/me", "/.auth/check", "/%2e%2e/x"} {
+		for _, path := range []string{"/developers/", "/public/", "/closed/", "/away/", "/forwarding/", "/forwarding-away/", "/asserting/", "/nowhere", "/.auth/me", "/.auth/check", "/%2e%2e/x", "/oauth2/auth", "/oauth2/userinfo"} {
 			c.saw(get(t, c.url+path+"?access_token="+forged+"&code="+forged, headers...))
 		}
 	}
@@ -194,6 +197,7 @@ func nothingSecretLeaves(t *testing.T, c *cage) {
 		"/.auth/callback/invent?code=" + forged + "&state=" + forged, "/.auth/callback/invent?error=" + forged + "&error_description=" + forged,
 		"/.auth/start/invent?return_to=" + url.QueryEscape("https://elsewhere.example/?t="+forged), "/.auth/sign-in?return_to=//" + forged,
 		"/.auth/callback/nobody?code=" + forged, "/.auth/frontchannel-logout/invent?sid=" + forged + "&iss=" + forged,
+		"/oauth2/start?rd=https://elsewhere.example/" + forged, "/oauth2/sign_in", "/oauth2/sign_out", "/oauth2/userinfo", "/oauth2/auth?allowed_groups=" + forged,
 	} {
 		c.saw(ada.visit(c.url + path))
 	}
@@ -223,6 +227,8 @@ func nothingSecretLeaves(t *testing.T, c *cage) {
 	}
 	eventually(t, patience, "the broken file is refused", func() bool { return strings.Contains(c.process.out.since(from), notLoaded) })
 	c.writeConfig()
+	c.learnAssertions(t)
+	c.wantNothingToldToAdmins(t)
 	metrics := get(t, "http://"+c.admin+"/metrics").wantStatus(t, http.StatusOK).body
 	sessions := get(t, "http://"+c.admin+"/sessions?sub=1").wantStatus(t, http.StatusOK).body
 	for _, b := range []*browser{ada, bob} {
@@ -280,6 +286,56 @@ func nothingSecretLeaves(t *testing.T, c *cage) {
 	c.leaks.wantNone(t, "what the application got", string(arrivals))
 	if len(c.pages) < 100 {
 		t.Errorf("%d answers were looked at, want at least 100", len(c.pages))
+	}
+}
+
+// learnAssertions learns the assertions that the application got, which nobody else does.
+func (c *cage) learnAssertions(t *testing.T) {
+	t.Helper()
+	c.app.mu.Lock()
+	defer c.app.mu.Unlock()
+	n := 0
+	for _, a := range c.app.seen {
+		if signed := a.Header.Get("X-Claimproxy-Assertion"); signed != "" {
+			if !strings.HasPrefix(a.URI, "/asserting/") {
+				t.Errorf("an assertion came along with %s", a.URI)
+			}
+			a.Header.Del("X-Claimproxy-Assertion")
+			c.secret(signed)
+			n++
+		}
+	}
+	if n < 2 {
+		t.Errorf("%d assertions were made", n)
+	}
+}
+
+// wantNothingToldToAdmins looks at what commands print, and at what the admin listener
+// says beside the metrics.
+func (c *cage) wantNothingToldToAdmins(t *testing.T) {
+	t.Helper()
+	file := filepath.Join(c.dir, "claimproxy.yaml")
+	token := c.write("token", c.ada)
+	var lines []decided
+	eventually(t, patience, "decisions are written down", func() bool { lines = auditLines(t, filepath.Join(c.dir, "audit.log")); return len(lines) > 100 })
+	commands := [][]string{
+		{"check", "--config", file}, {"check", "--json", "--config", file},
+		{"check", "--live", "--token", token, "--config", file}, {"check", "--live", "--json", "--token", token, "--config", file},
+		{"explain", "GET", c.url + "/developers/", "--json", "--claims", `{"groups":[]}`, "--config", file},
+		{"sessions", "list", "--sub", "1", "--admin", "http://" + c.admin},
+	}
+	for _, i := range []int{0, 1, len(lines) / 2, len(lines) - 1} {
+		commands = append(commands, []string{"audit", "explain", lines[i].RequestID, "--config", file}, []string{"audit", "explain", lines[i].RequestID, "--json", "--config", file})
+	}
+	for _, args := range commands {
+		got := runClaimproxy(t, c.dir, args...)
+		if got.code == 2 || got.stdout == "" {
+			t.Errorf("claimproxy %v: got %d\n%s%s", args, got.code, got.stdout, got.stderr)
+		}
+		c.leaks.wantNone(t, "what claimproxy "+strings.Join(args[:2], " ")+" prints", got.stdout+got.stderr)
+	}
+	for _, path := range []string{"/readyz", "/healthz", "/nowhere", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=2", "/debug/pprof/heap?debug=1"} {
+		c.leaks.wantNone(t, "the admin listener's "+path, get(t, "http://"+c.admin+path).body)
 	}
 }
 

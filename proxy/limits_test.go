@@ -290,3 +290,21 @@ func TestPatience(t *testing.T) {
 		t.Errorf("after a terabyte and a silence: %v are left", p.left)
 	}
 }
+
+// BenchmarkWithinLimits is what limits cost a request that meets none.
+func BenchmarkWithinLimits(b *testing.B) {
+	h := make(http.Header)
+	for i := range 15 {
+		h[fmt.Sprintf("Field-%d", i)] = []string{"x"}
+	}
+	p := &Proxy{limiter: new(limit.Limiter)}
+	p.limiter.Set(limit.Limits{Requests: 10_000, HeaderFields: 500})
+	x := &exchange{request: &http.Request{Header: h}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if !p.withinLimits(x) {
+			b.Fatal("it is refused")
+		}
+		p.limiter.End()
+	}
+}

@@ -170,6 +170,7 @@ func (p *Proxy) logCause(x *exchange, v Verdict) {
 	switch {
 	case v.Decision.Err != nil:
 		level, message = slog.LevelError, "policy could not be evaluated"
+	case v.Reason == ReasonTooManyRequests: // which is told once in a while, see limit.Limiter
 	case v.Outcome == Unavailable:
 		level, message = slog.LevelWarn, "caller cannot be known now"
 	case v.Cause == nil:

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -44,14 +45,14 @@ const warmUp = 100 * time.Millisecond
 // load sends what next gives on several connections, one request after the other on
 // each, and counts the answers that come within the time. It ends early when next has
 // nothing left. begin and end are called as counting begins and ends.
-func load(ctx context.Context, addr string, conns int, lasts time.Duration, next func() (shot, bool), begin, end func()) (turn, error) {
+func load(ctx context.Context, dial func() client, conns int, lasts time.Duration, next func() (shot, bool), begin, end func()) (turn, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var counting atomic.Bool
 	var workers sync.WaitGroup
 	micros := make([][]uint32, conns)
 	for i := range conns {
-		c := &connection{addr: addr, buf: make([]byte, 128<<10)}
+		c := dial()
 		if err := c.open(ctx); err != nil {
 			cancel(err)
 			break
@@ -119,13 +120,27 @@ func (t *turn) quantile(q float64) time.Duration {
 	return time.Duration(t.micros[int(q*float64(len(t.micros)-1))]) * time.Microsecond
 }
 
+// client is a way to send requests to a contender, one after the other.
+type client interface {
+	// open opens a connection, which is of no use when ctx has ended.
+	open(ctx context.Context) error
+	// exchange sends a request, reads the whole answer and checks it.
+	exchange(s *shot) error
+	Close() error
+}
+
 // connection speaks as much HTTP/1.1 as the contenders do: a client of net/http would
 // need more time than what is measured.
 type connection struct {
 	net.Conn
 	addr string
+	tls  *tls.Config // nil for plain TCP
 	buf  []byte
 	n    int // of buf, what has been read
+}
+
+func newConnection(addr string, config *tls.Config) *connection {
+	return &connection{addr: addr, tls: config, buf: make([]byte, 128<<10)}
 }
 
 // errClosed says that a connection was closed before any of an answer came.
@@ -134,11 +149,16 @@ var errClosed = errors.New("the connection was closed in place of an answer")
 // open opens the connection, which is of no use when ctx has ended.
 func (c *connection) open(ctx context.Context) error {
 	conn, err := net.Dial("tcp", c.addr)
-	if err == nil {
-		c.Conn = conn
-		context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	if err != nil {
+		return err
 	}
-	return err
+	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	if c.Conn = conn; c.tls != nil {
+		secure := tls.Client(conn, c.tls)
+		c.Conn = secure
+		return secure.HandshakeContext(ctx)
+	}
+	return nil
 }
 
 // exchange sends a request, reads the whole answer and checks it.

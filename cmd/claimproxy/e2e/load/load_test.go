@@ -45,7 +45,7 @@ func TestOnlyTheExpectedAnswerCounts(t *testing.T) {
 			next := always(req, fromUpstream("/x", "jane", 2))(0)
 			left := atomic.Int64{}
 			left.Store(2000)
-			got, err := load(context.Background(), s.Listener.Addr().String(), 2, time.Minute,
+			got, err := load(context.Background(), plain(s.Listener.Addr().String()), 2, time.Minute,
 				func() (shot, bool) { s, _ := next(); return s, left.Add(-1) >= 0 }, func() {}, func() {})
 			switch {
 			case test.want == "" && err != nil && !strings.Contains(err.Error(), "there was no answer"):

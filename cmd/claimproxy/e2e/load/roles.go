@@ -16,8 +16,8 @@ import (
 )
 
 // roleVariable makes this program one of the servers that are measured, in a process
-// of its own. It says which, and what it needs: "upstream ADDRESS" or
-// "bare ADDRESS UPSTREAM".
+// of its own. It says which, and what it needs: "upstream ADDRESS", "bare ADDRESS UPSTREAM"
+// or "bare ADDRESS UPSTREAM CERTIFICATE KEY", which are files.
 const roleVariable = "CLAIMPROXY_LOAD_ROLE"
 
 // The sizes of the upstream's answers.
@@ -41,7 +41,13 @@ func play(role string) int {
 	case "bare":
 		h = bare(&url.URL{Scheme: "http", Host: words[2]})
 	}
-	fmt.Fprintln(os.Stderr, (&http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}).Serve(l))
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	if len(words) == 5 {
+		err = server.ServeTLS(l, words[3], words[4])
+	} else {
+		err = server.Serve(l)
+	}
+	fmt.Fprintln(os.Stderr, err)
 	return 1
 }
 

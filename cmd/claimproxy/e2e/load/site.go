@@ -23,6 +23,8 @@ type setup struct {
 	client    string
 	differing bool
 	redis     bool
+	// way is how requests come.
+	way way
 	// routes is how many further routes there are, each with a policy of its own.
 	routes int
 	// want is an answer of claimproxy's own; nil is one of the upstream.
@@ -50,12 +52,12 @@ func ours(s setup) maker {
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			return nil, err
 		}
-		w.provider.SetClient(devprovider.Client{ID: "web-" + port, Secret: "web-secret", RedirectURIs: []string{"http://" + host + "/.auth/callback/invent"}})
+		w.provider.SetClient(devprovider.Client{ID: "web-" + port, Secret: "web-secret", RedirectURIs: []string{s.way.scheme() + host + "/.auth/callback/invent"}})
 		p, err := w.start(addr, true, nil, w.binary, "serve", "--config", file)
 		if err != nil {
 			return nil, err
 		}
-		c := &contender{process: p, addr: addr, forwards: s.want == nil}
+		c := &contender{process: p, addr: addr, forwards: s.want == nil, dial: s.way.dialer(addr)}
 		return c, w.credentials(s, host, c)
 	}}
 }
@@ -77,7 +79,7 @@ func (w *world) credentials(s setup, host string, c *contender) error {
 		}
 		c.next = always(request(host, s.path, "Authorization: Bearer "+token), fromUpstream(s.path, few, fewGroups))
 	case s.person != "":
-		cookies, err := w.signIn("http://"+host+"/x", s.person)
+		cookies, err := w.signIn(s.way.scheme()+host+"/x", s.person)
 		if err != nil {
 			return err
 		}
@@ -98,7 +100,14 @@ func (w *world) credentials(s setup, host string, c *contender) error {
 func (w *world) configuration(s setup, addr, host, dir string) (string, error) {
 	var b strings.Builder
 	_, port, _ := net.SplitHostPort(addr)
-	fmt.Fprintf(&b, `public_url: http://%s
+	if s.way != plainly {
+		c, err := w.certificate()
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "tls: {cert: %s, key: %s}\n", c.cert, c.key)
+	}
+	fmt.Fprintf(&b, `public_url: %s%s
 listen: %s
 state_dir: %s/state
 providers:
@@ -110,7 +119,7 @@ providers:
       - {client_id: native, client_secret: native-secret}
       - {client_id: jwt}
     bearer: {audiences: [load]}
-`, host, addr, dir, w.provider.Issuer(), port)
+`, s.way.scheme(), host, addr, dir, w.provider.Issuer(), port)
 	if s.redis {
 		server, err := w.redis()
 		if err != nil {
@@ -155,7 +164,7 @@ func (w *world) signIn(page, person string) (cookies string, err error) {
 		return "", err
 	}
 	req.Header.Set("Accept", "text/html")
-	res, err := (&http.Client{Jar: jar}).Do(req)
+	res, err := (&http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: clientTLS()}}).Do(req)
 	if err != nil {
 		return "", err
 	}

@@ -27,6 +27,8 @@ type world struct {
 	servers  []*process
 	// differing are access tokens no two of which are alike.
 	tokens func() ([]string, error)
+	// certificate makes the one that those have who speak TLS.
+	certificate func() (*certificate, error)
 }
 
 // The people who sign in: how many groups they are in is what matters.
@@ -86,6 +88,7 @@ func newWorld(ctx context.Context, o *options) (_ *world, err error) {
 		claims["groups"] = person.Groups
 	})
 	w.tokens = sync.OnceValues(w.signTokens)
+	w.certificate = sync.OnceValues(func() (*certificate, error) { return newCertificate(w.dir) })
 	if w.upstream, err = freeAddr(); err != nil {
 		return nil, err
 	}
@@ -173,7 +176,9 @@ type contender struct {
 	name    string
 	process *process
 	addr    string
-	next    requests
+	// dial makes a client; nil makes one for HTTP/1.1 over plain TCP.
+	dial func() client
+	next requests
 	// forwards tells that each answer is the upstream's.
 	forwards bool
 	turns    []turnResult
@@ -250,7 +255,7 @@ func (w *world) turn(c *contender, round int) (turnResult, error) {
 	}
 	var before, after time.Duration
 	var errBefore, errAfter error
-	t, err := load(w.ctx, c.addr, w.options.conns, time.Duration(w.options.seconds*float64(time.Second)), c.next(round),
+	t, err := load(w.ctx, c.dialer(), w.options.conns, time.Duration(w.options.seconds*float64(time.Second)), c.next(round),
 		func() { before, errBefore = c.process.cpu() }, func() { after, errAfter = c.process.cpu() })
 	if err := errors.Join(err, errBefore, errAfter); err != nil {
 		return turnResult{}, err

@@ -74,3 +74,39 @@ func TestFieldsOfAProcess(t *testing.T) {
 		t.Errorf("got %v, want 4700, 120, 34", got)
 	}
 }
+
+// TestAFixedRateCountsTheWaiting: a server that stops for a while makes those wait who are
+// due meanwhile, also where their own requests are answered at once.
+func TestAFixedRateCountsTheWaiting(t *testing.T) {
+	up := upstream()
+	const stop = 200 * time.Millisecond
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 10 {
+			time.Sleep(stop)
+		}
+		up.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	next := always(request("localhost", "/x"), fromUpstream("/x", "-", 0))(0)
+	got, err := paced(t.Context(), plain(s.Listener.Addr().String()), 1, 500, 400*time.Millisecond, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.answers != 200 {
+		t.Errorf("got %d answers, want 200", got.answers)
+	}
+	// All who were due while the one connection was busy waited, and not the one alone.
+	if late := got.quantile(.8); late < stop/4 {
+		t.Errorf("a fifth waited %v at most, want more", late)
+	}
+	if _, err := paced(t.Context(), plain(s.Listener.Addr().String()), 1, 500, 100*time.Millisecond, always(request("localhost", "/x"), unauthorized)(0)); err == nil {
+		t.Error("a wrong answer was counted")
+	}
+}
+
+func TestSeries(t *testing.T) {
+	if got, want := (series{3, 1, 2}).cell("%.1f"), "2.0 (1.0-3.0)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

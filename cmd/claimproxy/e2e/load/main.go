@@ -21,6 +21,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -104,10 +105,28 @@ func run() error {
 		}
 		results = append(results, measured...)
 	}
+	var tables []*table
+	for _, e := range extras {
+		if !o.only.MatchString(e.name) {
+			continue
+		}
+		t, err := e.measure(w)
+		if errors.Is(err, errNotInstalled) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.name, err)
+		}
+		t.Name = e.name
+		tables = append(tables, t)
+		if !o.json {
+			t.print(os.Stdout)
+		}
+	}
 	if o.json {
 		enc := json.NewEncoder(os.Stdout)
 		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"about": about, "results": results})
+		return enc.Encode(map[string]any{"about": about, "results": results, "tables": tables})
 	}
 	return nil
 }

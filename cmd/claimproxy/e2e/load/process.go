@@ -18,8 +18,9 @@ import (
 type process struct {
 	cmd *exec.Cmd
 	// log is the file that it writes its output to.
-	log   string
-	ended chan struct{}
+	log     string
+	started time.Time
+	ended   chan struct{}
 }
 
 // startUp is how long a server may take until it listens.
@@ -41,6 +42,7 @@ func start(dir, addr string, measured bool, env []string, argv ...string) (*proc
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.started = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -53,7 +55,7 @@ func start(dir, addr string, measured bool, env []string, argv ...string) (*proc
 		case <-p.ended:
 			out, _ := os.ReadFile(p.log)
 			return nil, fmt.Errorf("%s ended as it was started:\n%s", argv[0], out)
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		}
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()

@@ -23,6 +23,7 @@ type setup struct {
 	client    string
 	differing bool
 	redis     bool
+	at        string // the address of that Redis; empty for one of its own
 	// way is how requests come.
 	way way
 	// routes is how many further routes there are, each with a policy of its own.
@@ -121,7 +122,10 @@ providers:
     bearer: {audiences: [load]}
 `, s.way.scheme(), host, addr, dir, w.provider.Issuer(), port)
 	if s.redis {
-		server, err := w.redis()
+		server, err := s.at, error(nil)
+		if server == "" {
+			server, err = w.redis()
+		}
 		if err != nil {
 			return "", err
 		}

@@ -197,27 +197,16 @@ type turnResult struct {
 
 // measure measures a row: its contenders are started, loaded in turns, and ended.
 func (w *world) measure(r row) (results []result, err error) {
-	var contenders []*contender
-	before := len(w.servers)
-	defer func() {
-		for _, p := range w.servers[before:] {
-			p.kill()
+	makers := slices.Clone(r.makers[:1])
+	for _, m := range r.makers[1:] {
+		if w.options.against.MatchString(m.name) {
+			makers = append(makers, m)
 		}
-		w.servers = w.servers[:before]
-	}()
-	for i, m := range r.makers {
-		if i > 0 && !w.options.against.MatchString(m.name) {
-			continue
-		}
-		c, err := m.make(w)
-		if errors.Is(err, errNotInstalled) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.name, err)
-		}
-		c.name = m.name
-		contenders = append(contenders, c)
+	}
+	contenders, end, err := w.contenders(makers)
+	defer end()
+	if err != nil {
+		return nil, err
 	}
 	for round := range w.options.rounds {
 		order := slices.Clone(contenders)
@@ -245,6 +234,29 @@ func (w *world) measure(r row) (results []result, err error) {
 		results = append(results, result{Row: r.name, Contender: c.name, Peak: peak, Turns: c.turns})
 	}
 	return results, nil
+}
+
+// contenders starts all that are installed. end ends them, whatever else is returned.
+func (w *world) contenders(makers []maker) (list []*contender, end func(), err error) {
+	before := len(w.servers)
+	end = func() {
+		for _, p := range w.servers[before:] {
+			p.kill()
+		}
+		w.servers = w.servers[:before]
+	}
+	for _, m := range makers {
+		c, err := m.make(w)
+		if errors.Is(err, errNotInstalled) {
+			continue
+		}
+		if err != nil {
+			return nil, end, fmt.Errorf("%s: %w", m.name, err)
+		}
+		c.name = m.name
+		list = append(list, c)
+	}
+	return list, end, nil
 }
 
 // turn loads a contender once.

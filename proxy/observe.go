@@ -104,7 +104,7 @@ func (x *exchange) line(value string) []string {
 // begin gives a request its id, which stands on every answer, and keeps track of
 // what becomes of it.
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{ResponseWriter: w, request: r, id: newRequestID(), began: p.now(), proxy: p}
+	x := &exchange{ResponseWriter: w, request: r, id: p.requestIDOf(r), began: p.now(), proxy: p}
 	x.requestID[0] = x.id
 	x.heard = p.again.count.Load()
 	x.setRequestID()
@@ -218,6 +218,34 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // Unwrap lets http.ResponseController flush and set deadlines.
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// maxRequestID bounds the ids of others.
+const maxRequestID = 64
+
+// requestIDOf is the id that a trusted proxy has given to a request, so that its log and
+// ours speak of the same, or a new one. What anybody else says is nothing: one id for many
+// requests would hide them behind one another.
+func (p *Proxy) requestIDOf(r *http.Request) string {
+	if len(p.trusted.networks) > 0 || p.trusted.unix {
+		if given := r.Header["X-Request-Id"]; len(given) == 1 && isRequestID(given[0]) && p.trusts(r) {
+			return given[0]
+		}
+	}
+	return newRequestID()
+}
+
+// isRequestID reports whether an id has nothing in it that could be taken for anything
+// else, in a log, a page or a command.
+func isRequestID(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
+		if !letter && (i == 0 || c != '-' && c != '_' && c != '.') {
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxRequestID
+}
 
 var requestIDs = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
 

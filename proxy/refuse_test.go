@@ -421,7 +421,7 @@ func TestHeadIsRefusedWithoutABody(t *testing.T) {
 	}
 }
 
-// TestEveryAnswerHasARequestIDOfOurs: an incoming one is not believed.
+// TestEveryAnswerHasARequestIDOfOurs: one that comes from anybody is not believed.
 func TestEveryAnswerHasARequestIDOfOurs(t *testing.T) {
 	u := newWire(t)
 	u.say("HTTP/1.1 200 OK\r\nX-Request-Id: upstreams\r\nContent-Length: 0\r\n\r\n")
@@ -443,6 +443,49 @@ func TestEveryAnswerHasARequestIDOfOurs(t *testing.T) {
 				t.Errorf("%s: the upstream got %q", target, head)
 			}
 		}
+	}
+}
+
+// TestARequestIDIsBelievedFromTrustedProxiesAlone, where it is one.
+func TestARequestIDIsBelievedFromTrustedProxiesAlone(t *testing.T) {
+	u := newWire(t)
+	const nginx, envoy = "4bf92f3577b34da6a3ce929d0e0e4736", "8f14e45f-ceea-467f-a0e6-3f9b2a1c7d55"
+	for _, test := range []struct {
+		name    string
+		trusted Trusted
+		lines   []string
+		want    string // empty: one of ours
+	}{
+		{"from a trusted proxy", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"X-Request-Id: " + nginx}, nginx},
+		{"from another one", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"x-request-id: " + envoy}, envoy},
+		{"from a stranger", Trusted{Networks: prefixes("192.0.2.0/24")}, []string{"X-Request-Id: " + nginx}, ""},
+		{"from anybody", Trusted{Unix: true}, []string{"X-Request-Id: " + nginx}, ""},
+		{"two", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"X-Request-Id: " + nginx, "X-Request-Id: " + envoy}, ""},
+		{"none", Trusted{Networks: prefixes("127.0.0.0/8")}, nil, ""},
+		{"an empty one", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"X-Request-Id: "}, ""},
+		{"markup", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"X-Request-Id: <b>x</b>"}, ""},
+		{"an option", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"X-Request-Id: --config"}, ""},
+		{"a long one", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"X-Request-Id: " + strings.Repeat("a", maxRequestID+1)}, ""},
+		{"another spelling", Trusted{Networks: prefixes("127.0.0.0/8")}, []string{"X_Request_Id: " + nginx}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := trustingHouse(t, u, func(c *Config) { c.Trusted = test.trusted })
+			for _, target := range []string{"/", "/.auth/me"} {
+				res := h.get(t, target, test.lines...)
+				got := res.Header.Get("X-Request-Id")
+				if test.want != "" && got != test.want || test.want == "" && len(got) != 16 {
+					t.Errorf("%s: got %q, want %q", target, got, test.want)
+				}
+				if event := h.events.next(t); event.RequestID != got {
+					t.Errorf("%s: the event has %q, the answer %q", target, event.RequestID, got)
+				}
+				for _, head := range u.took() {
+					if told := values(head, "X-Request-Id"); !cmp.Equal(told, []string{got}) {
+						t.Errorf("%s: the upstream got %q, want %q", target, told, got)
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -37,7 +37,8 @@ type Config struct {
 
 	// TrustedProxies are the proxies in front of claimproxy whose word is believed: about
 	// the client's address, in X-Forwarded-For, and about the request that they ask about
-	// (ForwardAuth). They are networks, single addresses, or "unix:" for every unix socket
+	// (ForwardAuth), and about its id, in X-Request-Id, where that is letters, digits and
+	// -_. and at most 64 of them. They are networks, single addresses, or "unix:" for every unix socket
 	// that claimproxy listens on. Whoever can send requests from there can claim to be at
 	// any address. What a trusted proxy forwards without saying for whom is from nobody
 	// known, not from the proxy. The default is none: nobody is believed.

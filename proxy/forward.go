@@ -169,6 +169,7 @@ func (p *Proxy) answered(x *exchange, res *http.Response) error {
 	// Informational answers have cleared the header that begin had set.
 	x.setRequestID()
 	p.dropOwnSetCookies(res.Header)
+	p.keepPrivate(x, res.Header)
 	p.refreshSession(x, res.Header)
 	if res.ContentLength < 0 || res.ProtoMajor > 1 {
 		if res.StatusCode != http.StatusSwitchingProtocols {

@@ -179,6 +179,7 @@ func (x *exchange) WriteHeader(status int) {
 		x.setRequestID()
 	case x.status == 0:
 		x.status = status
+		x.setHSTS()
 		x.answering.Store(true)
 		if x.body != nil && !x.body.ended.Load() && x.request.ProtoMajor == 1 {
 			// Whatever comes of the body after this answer is no request.
@@ -192,8 +193,17 @@ func (x *exchange) WriteHeader(status int) {
 func (x *exchange) Write(b []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
+		x.setHSTS()
 	}
 	return x.ResponseWriter.Write(b)
+}
+
+// setHSTS has browsers come by https alone from now on, where that is wanted and they came
+// by it (RFC 6797 section 7.2).
+func (x *exchange) setHSTS() {
+	if p := x.proxy; p.hsts != nil && x.target.Scheme == "https" && len(x.Header()["Strict-Transport-Security"]) == 0 {
+		x.Header()["Strict-Transport-Security"] = p.hsts[:1:1]
+	}
 }
 
 // Hijack is how an upgrade takes the connection over.

@@ -79,6 +79,9 @@ type Config struct {
 	// ProviderNames are what people call the providers, by id. One that is missing
 	// goes by its id.
 	ProviderNames map[string]string
+	// HSTS is the value of Strict-Transport-Security (RFC 6797) on every answer over https
+	// that has none of the application's own; empty for none.
+	HSTS string
 	// Asserter signs the assertions of routes that have one.
 	Asserter Asserter
 	// NamedGroups are the members of lists that policies name. Of a list that is
@@ -125,7 +128,8 @@ type Proxy struct {
 	number      uint64 // of no other proxy in this process
 	stripper    *stripper
 	asserter    Asserter
-	port        string // of the addresses that clients use, with its colon; empty for the scheme's own
+	hsts        []string // nil: none
+	port        string   // of the addresses that clients use, with its colon; empty for the scheme's own
 	upstreams   map[*Upstream]*forwarder
 	connections *Connections
 	transport   func(string, http.RoundTripper) http.RoundTripper
@@ -190,6 +194,9 @@ func New(c Config) (_ *Proxy, err error) {
 	}
 	if p.transport == nil {
 		p.transport = func(_ string, next http.RoundTripper) http.RoundTripper { return next }
+	}
+	if c.HSTS != "" {
+		p.hsts = []string{c.HSTS}
 	}
 	defer func() {
 		if err != nil {

@@ -14,8 +14,7 @@ import (
 // answered by others. The answer to a front proxy's question never sets one.
 //
 // A cookie that a cache hands to other people gives them the session. So an answer that
-// is meant for many has none, and one that says nothing of it becomes private (RFC 9111
-// section 5.2.2.7).
+// is meant for many has none; every other one is private, see keepPrivate.
 func (p *Proxy) refreshSession(x *exchange, h http.Header) {
 	id := x.verdict.Identity
 	if p.refresh == nil || id == nil || id.Auth != session.AuthBrowser || !answer.IsNavigation(x.request) || forMany(h) {
@@ -29,9 +28,6 @@ func (p *Proxy) refreshSession(x *exchange, h http.Header) {
 		return
 	}
 	h["Set-Cookie"] = append(h["Set-Cookie"], set["Set-Cookie"]...)
-	if !hasDirective(h, "private", "no-store") {
-		h["Cache-Control"] = append(h["Cache-Control"], "private")
-	}
 }
 
 // forMany reports whether an upstream allows caches to give its answer to others: with

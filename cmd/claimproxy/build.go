@@ -109,7 +109,7 @@ func build(c *compiled, in *process, before *service) (_ *service, err error) {
 		Endpoints: cfg.Endpoints, OwnPaths: ownPaths(cfg), PublicURL: cfg.PublicURL, Answers: answers, Cookies: store.cookies,
 		Trusted: trusted(cfg), ForwardAuth: forwardAuth(cfg), OAuth2Proxy: len(cfg.CompatPaths()) > 0, Policies: c.asked,
 		TokenFields: cfg.TokenHeaders(), ProviderNames: providerNames(cfg), NamedGroups: c.namedValues(), Observe: in.watch.observer(c), Log: log,
-		Limiter: &in.limiter, SignIn: stepOf(pages), Connections: &in.connections, Transport: in.watch.throughUpstream(), Asserter: signer, MayAllow: in.watch.mayAllow(cfg),
+		Limiter: &in.limiter, SignIn: stepOf(pages), Connections: &in.connections, Transport: in.watch.throughUpstream(), Asserter: signer, HSTS: cfg.HSTS.Field(), MayAllow: in.watch.mayAllow(cfg),
 	})
 	if err != nil {
 		return nil, err

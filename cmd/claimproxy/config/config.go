@@ -35,6 +35,9 @@ type Config struct {
 	// TLS makes every listener speak TLS. Left out, TLS ends in front of claimproxy.
 	TLS *TLS `yaml:"tls"`
 
+	// HSTS has browsers come by https alone. Left out, it does not.
+	HSTS *HSTS `yaml:"hsts"`
+
 	// TrustedProxies are the proxies in front of claimproxy whose word is believed: about
 	// the client's address, in X-Forwarded-For, and about the request that they ask about
 	// (ForwardAuth), and about its id, in X-Request-Id, where that is letters, digits and

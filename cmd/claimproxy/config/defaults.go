@@ -31,6 +31,9 @@ func (l *loader) defaults(c *Config) {
 		c.TLS.ACME.Directory = &url.URL{Scheme: "https", Host: "acme-v02.api.letsencrypt.org", Path: "/directory"}
 	}
 	l.limitsDefaults(&c.Limits)
+	if c.HSTS != nil && !l.good(&c.HSTS.MaxAge) {
+		c.HSTS.MaxAge = hstsYear
+	}
 	if !l.good(&c.StateDir) {
 		c.StateDir = l.stateDir()
 	}

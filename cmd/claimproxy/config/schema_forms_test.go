@@ -121,6 +121,16 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 	reflect.TypeFor[Upstream](): func(s *jsonschema.Schema) {
 		s.Extras = map[string]any{"dependencies": map[string]any{"cert": []string{"key"}, "key": []string{"cert"}}}
 	},
+	reflect.TypeFor[HSTS](): func(s *jsonschema.Schema) {
+		having := func(key string, value bool) *jsonschema.Schema {
+			s := &jsonschema.Schema{Properties: jsonschema.NewProperties()}
+			s.Properties.Set(key, &jsonschema.Schema{Const: value})
+			return s
+		}
+		whole := having("include_subdomains", true)
+		whole.Required = []string{"include_subdomains"}
+		s.AnyOf = []*jsonschema.Schema{having("preload", false), whole}
+	},
 	reflect.TypeFor[TLS](): func(s *jsonschema.Schema) {
 		s.AnyOf = []*jsonschema.Schema{{Required: []string{"cert", "key"}}, {Required: []string{"acme"}}}
 		s.Extras = map[string]any{"dependencies": map[string]any{"cert": []string{"key"}, "key": []string{"cert"}}}

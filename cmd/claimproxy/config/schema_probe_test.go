@@ -37,6 +37,7 @@ public_url: https://telemetry.example.org
 admin: {}
 audit: {file: audit.log}
 tracing: {endpoint: "http://127.0.0.1:4318"}
+hsts: {include_subdomains: true, max_age: 400d}
 tls: {cert: tls/cert.pem, key: tls/key.pem, acme: {email: a@example.org, external_account: {key_id: a, key: {file: session-secret}}}}
 limits: {}
 providers: [{id: invent, issuer: "https://invent.example.org", client_id: abc, metadata: {}, clients: [{client_id: native}], bearer: {}}]

@@ -74,6 +74,7 @@ func (l *loader) validateTop(c *Config) {
 		l.validateRedirect(c)
 	}
 	l.validateTLS(c)
+	l.validateHSTS(c)
 	l.validateTrusted(c)
 	if l.good(&c.Endpoints) {
 		l.checkFixedPath(&c.Endpoints, c.Endpoints, "/.auth")

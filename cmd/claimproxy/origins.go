@@ -51,11 +51,11 @@ func signInOrigins(cfg *config.Config, origin func(host string) string) func(hos
 	}
 }
 
-// callbackPaths maps redirect paths outside endpoints to their providers.
+// callbackPaths maps redirect paths that were configured to their providers.
 func callbackPaths(cfg *config.Config) map[string]string {
 	paths := map[string]string{}
 	for _, p := range cfg.Providers {
-		if p.CallbackPath != "" && !strings.HasPrefix(p.CallbackPath, cfg.Endpoints+"/") {
+		if p.CallbackPath != "" && p.CallbackPath != cfg.Endpoints+"/callback/"+p.ID {
 			paths[p.CallbackPath] = p.ID
 		}
 	}

@@ -44,7 +44,8 @@ type Provider struct {
 	AuthorizeParams AuthorizeParams `yaml:"authorize_params"`
 	// CallbackPath is the path of the redirect URI, for a registration that exists
 	// already. No two providers may have the same one. The default is
-	// Endpoints + "/callback/" + ID.
+	// Endpoints + "/callback/" + ID; of the other paths below Endpoints, "/callback" alone
+	// is possible.
 	CallbackPath string `yaml:"callback_path"`
 
 	// User is the claim that names a person to applications. There is no fallback to

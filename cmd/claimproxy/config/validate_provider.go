@@ -141,7 +141,7 @@ func (l *loader) validateRegistration(c *Config, p *Provider, callbacks map[stri
 		return
 	}
 	switch {
-	case p.CallbackPath == defaultCallback(c, p):
+	case p.CallbackPath == defaultCallback(c, p), p.CallbackPath == c.Endpoints+"/callback": // as oauth2-proxy's is
 	case below(c.Endpoints, p.CallbackPath):
 		l.bad(&p.CallbackPath, "expected a path that is not below endpoints, %s, got %s", c.Endpoints, quote(p.CallbackPath)).
 			hint("leave the key out for %s", defaultCallback(c, p))

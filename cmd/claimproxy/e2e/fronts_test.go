@@ -64,7 +64,7 @@ func asked(t *testing.T, family string, routes ...string) (s *site, app *recorde
 	s.leaks.add("proxy-web-secret")
 	provider = devprovider.NewServer(devprovider.Options{
 		People:  []devprovider.Person{{Name: "ada", Email: "ada@example.test", Groups: []string{"teams/kde-developers"}}, {Name: "bob"}},
-		Clients: []devprovider.Client{{ID: "proxy-web", Secret: "proxy-web-secret", RedirectURIs: []string{s.url + "/.auth/callback/invent"}}},
+		Clients: []devprovider.Client{{ID: "proxy-web", Secret: "proxy-web-secret", RedirectURIs: []string{s.url + "/.auth/callback/invent", s.url + "/oauth2/callback"}}},
 	})
 	t.Cleanup(provider.Close)
 	s.idp = &idp{kind: "development provider", issuer: provider.Issuer()}
@@ -105,7 +105,10 @@ func behindNginx(t *testing.T, routes ...string) (s *site, app *recorder, provid
 }
 
 // startBehindNginx starts an nginx with this in its http block, and claimproxy behind it.
-func (s *site) startBehindNginx(servers string) {
+func (s *site) startBehindNginx(servers string) { s.startBehindNginxAt(servers, "/.auth") }
+
+// startBehindNginxAt is startBehindNginx for a site whose endpoints are elsewhere.
+func (s *site) startBehindNginxAt(servers, endpoints string) {
 	t := s.t
 	t.Helper()
 	if err := os.Mkdir(filepath.Join(s.dir, "nginx"), 0o700); err != nil {
@@ -120,7 +123,7 @@ func (s *site) startBehindNginx(servers string) {
 	p.showOnFailure(t)
 	s.start()
 	// Until claimproxy is there, nginx answers with an error of its own.
-	eventually(t, patience, "claimproxy answers behind nginx", func() bool { return get(t, s.url+"/.auth/style.css").status == http.StatusOK })
+	eventually(t, patience, "claimproxy answers behind nginx", func() bool { return get(t, s.url+endpoints+"/style.css").status == http.StatusOK })
 }
 
 // documented is the only piece of code of a language in a file of docs.

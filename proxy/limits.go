@@ -20,7 +20,7 @@ func (p *Proxy) withinLimits(x *exchange) bool {
 		p.limiter.Tell(limit.Requests, x.client)
 		p.refuse(x, Verdict{
 			Outcome: Unavailable, Reason: ReasonTooManyRequests,
-			Sentence: "Too many requests are under way just now. Please try again in a moment.",
+			Sentence: "Too many requests are under way just now.",
 		})
 		return false
 	}
@@ -62,7 +62,7 @@ func (p *Proxy) tooManySignIns(x *exchange) bool {
 	p.limiter.Tell(limit.SignIns, x.client)
 	p.refuse(x, Verdict{
 		Outcome: TooMany, Reason: ReasonTooManyRequests, RetryAfter: wait,
-		Sentence: "Too many sign-ins began at your address. Please try again in a moment.",
+		Sentence: "Too many sign-ins have begun at your address within a minute.",
 	})
 	return true
 }

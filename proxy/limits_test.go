@@ -164,7 +164,7 @@ func TestSignInFlood(t *testing.T) {
 		t.Errorf("Retry-After: %s, want what a third of a minute is", wait)
 	}
 	if res := start(attacker, "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"); res.StatusCode != 429 ||
-		!strings.Contains(res.body, "Too many sign-ins began at your address") || !strings.Contains(res.body, "Try again") {
+		!strings.Contains(res.body, "Too many sign-ins have begun at your address") || !strings.Contains(res.body, "Try again") {
 		t.Errorf("for people: got %d\n%s", res.StatusCode, res.body)
 	}
 	h.events.next(t)

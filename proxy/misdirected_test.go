@@ -113,7 +113,10 @@ func TestBodiesThatNeverComeOnHTTP2(t *testing.T) {
 	never, hold := io.Pipe()
 	defer hold.Close()
 	began := time.Now()
-	if res, err := send(never); err == nil && res.StatusCode < 400 {
+	switch res, err := send(never); {
+	case err != nil:
+		t.Errorf("a body that never came: %v", err)
+	case res.StatusCode != http.StatusRequestTimeout:
 		t.Errorf("a body that never came: got %d", res.StatusCode)
 	}
 	if took := time.Since(began); took > 3*time.Second {

@@ -45,7 +45,9 @@ type. It needs no configuration and leaves nothing behind.`,
 			// What people try out is on their screen; the log is for what goes wrong.
 			log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			takeStandardLog(log)
-			return serve(ctx, c, &process{listeners: []net.Listener{l}, watch: watch{log: log}, ready: ready}, new(reloader), nil)
+			p := &process{watch: watch{log: log}, ready: ready}
+			p.listeners = []net.Listener{guarding{l, &p.limiter}}
+			return serve(ctx, c, p, new(reloader), nil)
 		}})
 	}
 	return cmd

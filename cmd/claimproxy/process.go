@@ -55,7 +55,6 @@ func (p *process) open(c *config.Config, to *audit.Config) error {
 	if p.shown, err = newShown(c, p.watch.log); err != nil {
 		return err
 	}
-	p.limiter.Refused = p.watch.limited
 	if c.Admin != nil {
 		p.watch.newMetrics(&p.current, p.shown.ends, &p.limiter)
 		p.connections.Failed = p.watch.metrics.UpstreamFailed

@@ -124,6 +124,7 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 			}
 		}()
 	}
+	p.limiter.Refused = p.watch.limited
 	r.process, r.now = p, time.Now
 	if err := r.begin(c); err != nil {
 		return err

@@ -43,7 +43,7 @@ func (v *Verifier) guessed(e *entry, client string) (*entry, error) {
 func tooManyGuesses(wait time.Duration) *session.Unavailable {
 	return &session.Unavailable{
 		Reason:     session.ReasonTooManyRequests,
-		Sentence:   "Too many access tokens that are not valid came from your address. Please try again in a moment.",
+		Sentence:   "Too many access tokens that are not valid came from your address within a minute.",
 		RetryAfter: wait,
 		Cause:      fmt.Errorf("too many bad tokens from one address: none is looked up for %v", wait.Round(time.Second)),
 	}

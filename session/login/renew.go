@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/claimproxy/claimproxy/session"
@@ -21,6 +22,9 @@ type Renewer struct {
 	now       func() time.Time
 	log       *slog.Logger
 	observer  Observer
+
+	mu   sync.Mutex
+	told map[string]time.Time // when the log was told last that a provider's sessions go unchecked
 }
 
 // NewRenewer makes a Renewer. now is the clock, nil means time.Now; log receives what
@@ -35,7 +39,7 @@ func NewRenewer(providers []*provider.Provider, now func() time.Time, log *slog.
 	if observer == nil {
 		observer = unobserved{}
 	}
-	return &Renewer{providers, now, log, observer}
+	return &Renewer{providers: providers, now: now, log: log, observer: observer, told: make(map[string]time.Time)}
 }
 
 // almostOver is how long before its end an access token is not used any more.
@@ -51,7 +55,26 @@ func (n *Renewer) Renew(ctx context.Context, rec *session.Record, keep func(*ses
 	}
 	fresh, err := n.renew(ctx, n.providers[i], rec, keep)
 	n.observer.Renewed(n.providers[i].ID, resultOf(err))
+	var u *session.Unavailable
+	if errors.As(err, &u) && ctx.Err() == nil && n.tells(n.providers[i].ID) {
+		n.log.WarnContext(ctx, "a session cannot be checked again right now; within session.grace it goes on as it was", "provider", n.providers[i].ID, "error", u)
+	}
 	return fresh, err
+}
+
+// tellEvery is how often the log is told of sessions that go unchecked: there may be many.
+const tellEvery = time.Minute
+
+// tells says whether the log is told now.
+func (n *Renewer) tells(provider string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.now()
+	if last, ok := n.told[provider]; ok && now.Sub(last) < tellEvery && !now.Before(last) {
+		return false
+	}
+	n.told[provider] = now
+	return true
 }
 
 func (n *Renewer) renew(ctx context.Context, p *provider.Provider, rec *session.Record, keep func(*session.Record)) (*session.Record, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -40,7 +41,8 @@ tests:
 type changing struct {
 	*site
 	provider *devprovider.Server
-	ada, bob string // tokens, of a developer and of a visitor
+	ada, bob string       // tokens, of a developer and of a visitor
+	ahead    atomic.Int64 // how far the provider's clock is, in nanoseconds
 }
 
 func newChanging(t *testing.T) *changing {
@@ -48,13 +50,14 @@ func newChanging(t *testing.T) *changing {
 	port := freePort(t)
 	s := &site{t: t, dir: t.TempDir(), url: fmt.Sprintf("http://localhost:%d", port), Listen: loopback(port), config: changingConfig}
 	s.Dir, s.Recorder = s.dir, newRecorder(t).url
-	c := &changing{site: s, provider: devprovider.NewServer(devprovider.Options{
-		Algorithm: "ES256",
-		People:    []devprovider.Person{{Name: "ada", Groups: []string{"teams/kde-developers"}}, {Name: "bob"}},
+	c := &changing{site: s}
+	c.provider = devprovider.NewServer(devprovider.Options{
+		Algorithm: "ES256", Now: func() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) },
+		People: []devprovider.Person{{Name: "ada", Groups: []string{"teams/kde-developers"}}, {Name: "bob"}},
 		Clients: []devprovider.Client{
 			{ID: "proxy-web", Secret: "proxy-web-secret", RedirectURIs: []string{s.url + "/.auth/callback/invent"}, JWT: true, Audience: []string{"proxy-web"}},
 		},
-	})}
+	})
 	t.Cleanup(c.provider.Close)
 	s.idp = &idp{kind: "development provider", issuer: c.provider.Issuer()}
 	s.Issuer = c.provider.Issuer()

@@ -157,7 +157,7 @@ func TestAProviderIsKilledAndComesBack(t *testing.T) {
 			t.Errorf("the metrics do not have %v", series)
 		}
 	}
-	c.wantLogged(`"reason":"provider-unavailable"`, "connection refused")
+	c.wantLogged(`"reason":"provider-unavailable"`, "connection refused", "a session cannot be checked again right now")
 	c.wantReady(true) // another claimproxy would not reach it either
 
 	l, err := devprovider.Listen(strings.TrimPrefix(c.provider.URL, "http://"))

@@ -199,6 +199,7 @@ func TestSoak(t *testing.T) {
 	most := s.run(clients, long, 1)
 	after := s.rest(t, &before)
 	s.report(t, time.Since(began), before, most, after)
+	s.stop()
 }
 
 // serve starts the program.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,6 +24,9 @@ type Connections struct {
 	// that another one answered then among them: the name of the upstream, the server's
 	// address, and how it failed, one of the words below. Nil: nobody is told.
 	Failed func(upstream, server, how string)
+	// Log is told when a server gets no more requests because it answers none in time, and
+	// when it answers again. Nil: nobody is told.
+	Log *slog.Logger
 
 	mu   sync.Mutex
 	open map[connectionKey]*connection

@@ -88,6 +88,7 @@ func (p *pool) ask(ctx context.Context, upstream string, s *server, log *slog.Lo
 		s.ill.Store(0)
 		s.rests.Store(0)
 		s.failures.Store(0)
+		s.late.Store(0)
 		if s.sick.Swap(false) {
 			log.Info("a server of an upstream works again", about...)
 		}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,6 +20,7 @@ type pool struct {
 	turn    atomic.Uint32 // where to begin, so that equals take turns
 	now     func() time.Time
 	failed  func(upstream, server, how string) // see Connections
+	log     *slog.Logger
 }
 
 // server is one of them, and what is known about it.
@@ -34,6 +36,7 @@ type server struct {
 
 	underway atomic.Int64
 	failures atomic.Int32 // in a row
+	late     atomic.Int32 // those of them that were time-outs, in a row
 	rests    atomic.Int64 // until when it gets nothing that another one can take, Unix milliseconds
 	// Of the last question about its health.
 	sick  atomic.Bool
@@ -48,7 +51,10 @@ const (
 )
 
 func newPool(u *Upstream, key connectionKey, config *tls.Config, c *Connections) *pool {
-	p := &pool{health: u.Health, ownHost: u.OwnHost, now: time.Now, failed: c.Failed}
+	p := &pool{health: u.Health, ownHost: u.OwnHost, now: time.Now, failed: c.Failed, log: c.Log}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
 	if p.failed == nil {
 		p.failed = func(string, string, string) {}
 	}
@@ -76,13 +82,13 @@ var errNoServer = errors.New("none of its servers works")
 // are those that have been tried, by their bits.
 func (p *pool) pick(tried uint64) (s *server, bit uint64) {
 	if len(p.servers) == 1 {
-		if s = p.servers[0]; tried != 0 || s.sick.Load() {
+		if s = p.servers[0]; tried != 0 || s.sick.Load() || s.hangs() && !s.mayProbe(p.now()) {
 			return nil, 0
 		}
 		s.underway.Add(1)
 		return s, 1
 	}
-	now := p.now().UnixMilli()
+	now := p.now()
 	begin := int(p.turn.Add(1))
 	var resting *server
 	var restingBit uint64
@@ -90,7 +96,12 @@ func (p *pool) pick(tried uint64) (s *server, bit uint64) {
 		at := (begin + i) % len(p.servers)
 		switch c := p.servers[at]; {
 		case tried&(1<<at) != 0 || c.sick.Load():
-		case c.rests.Load() > now:
+		case c.hangs():
+			if c.mayProbe(now) {
+				c.underway.Add(1)
+				return c, 1 << at
+			}
+		case c.rests.Load() > now.UnixMilli():
 			if resting == nil || c.rests.Load() < resting.rests.Load() {
 				resting, restingBit = c, 1<<at
 			}
@@ -123,6 +134,9 @@ func (p *pool) send(x *exchange, req *http.Request) (*http.Response, error) {
 	for {
 		s, bit := p.pick(tried)
 		if s == nil {
+			if failed == errNoServer && p.someHangs() {
+				failed = errHangs
+			}
 			return nil, failed
 		}
 		tried |= bit
@@ -130,10 +144,16 @@ func (p *pool) send(x *exchange, req *http.Request) (*http.Response, error) {
 		switch {
 		case err == nil:
 			s.failures.Store(0)
+			p.wasThere(nameOf(x), s, true)
 		case over(req.Context(), x) == nil:
 			how := howFailed(err)
 			if how != FailedBroken {
 				s.failed(p.now())
+			}
+			if isTimeout(err) {
+				p.wasLate(nameOf(x), s)
+			} else {
+				p.wasThere(nameOf(x), s, false)
 			}
 			if x != nil {
 				p.failed(x.upstream, s.name, how)

@@ -61,6 +61,7 @@ the audit file again, for when it was renamed.`,
 		spareCollections()
 		p := &process{watch: watch{log: log, lines: lines}, systemd: systemd{log}}
 		p.ready = func() { p.systemd.ready("serving " + c.config.PublicURL.String()) }
+		p.connections.Log = log
 		p.connections.Standard = os.Getenv(transportVariable) == "standard"
 		to, err := auditTo(*auditFile, c.config.Audit, stdout, log)
 		if err != nil {

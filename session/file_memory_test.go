@@ -178,16 +178,22 @@ func TestFileOfTheFormatBefore(t *testing.T) {
 	}
 }
 
-// BenchmarkMillionSessions is a file with a million of them (or as many as
-// CLAIMPROXY_SESSIONS says), and the memory of the default: what a start takes, and a
-// request of somebody who was not here lately.
-func BenchmarkMillionSessions(b *testing.B) {
-	n := 1000000
+// mostSessions is a million, or what CLAIMPROXY_SESSIONS says.
+func mostSessions(b *testing.B) int {
+	n := 1_000_000
 	if text := os.Getenv("CLAIMPROXY_SESSIONS"); text != "" {
 		if _, err := fmt.Sscan(text, &n); err != nil {
 			b.Fatal(err)
 		}
 	}
+	return n
+}
+
+// BenchmarkMillionSessions is a file with a million of them (or as many as
+// CLAIMPROXY_SESSIONS says), and the memory of the default: what a start takes, and a
+// request of somebody who was not here lately.
+func BenchmarkMillionSessions(b *testing.B) {
+	n := mostSessions(b)
 	dir := b.TempDir()
 	f, err := session.OpenFile(session.FileOptions{Dir: dir})
 	if err != nil {

@@ -274,6 +274,11 @@ func TestARedisThatStopsAndComesBack(t *testing.T) {
 	late := r.browser()
 	callback := late.atProvider(late.open(page), p, alice, true)
 	running := [2]*process{r.all[0].process, r.all[1].process}
+	for _, one := range []string{admin, otherAdmin} { // each tells the number of all
+		eventually(t, patience, "sessions are counted", func() bool {
+			return strings.Contains(get(t, "http://"+one+"/metrics").body, "\nclaimproxy_sessions 1\n")
+		})
+	}
 
 	r.redis.stop(t)
 	for i := range r.all {

@@ -300,6 +300,8 @@ func (p *Proxy) walk(x *exchange, r *http.Request) {
 		p.refuse(x, Verdict{Reason: ReasonNoRoute})
 	case j.Verdict.Outcome != Allow:
 		p.refuse(x, j.Verdict)
+	case j.Route.Maintenance != nil:
+		p.maintain(x, j.Verdict)
 	default:
 		p.forward(x, j.Verdict)
 	}

@@ -85,6 +85,9 @@ type Route struct {
 	// PassSchemes are credentials that are the upstream's own business: a request with
 	// them passes as on a public route, wherever somebody could be let in at all.
 	PassSchemes []Scheme
+	// Maintenance has requests that are let in answered in place of the upstream; nil: they
+	// are forwarded.
+	Maintenance *Maintenance
 	// Identify has public rules ask who is calling all the same: callers who are known
 	// are told to the upstream, bad credentials are refused, and who has none is let in.
 	Identify bool

@@ -129,6 +129,9 @@ func notesOn(cfg *config.Config) []string {
 	if cfg.PublicURL.Scheme == "https" && cfg.TLS == nil && len(cfg.TrustedProxies) == 0 {
 		notes = append(notes, "TLS ends in front of claimproxy, and trusted_proxies names nobody: all clients count as one address, that of the proxy there, and share what limits let an address do.")
 	}
+	for _, r := range cfg.InMaintenance() {
+		notes = append(notes, routeName(r)+" is in maintenance: whoever is let in gets 503.")
+	}
 	if cfg.Session.Store != config.StoreCookie {
 		return notes
 	}

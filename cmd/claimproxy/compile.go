@@ -241,6 +241,9 @@ func (c *compiled) table(tls func(*config.Upstream) (*proxy.TLS, error)) (*proxy
 			AmbiguousPaths: r.AmbiguousPaths == config.AmbiguousPathsAllow, PassOverride: r.MethodOverride == config.MethodOverridePass,
 			BasicToken: r.AcceptBasicToken, Identify: r.Identify,
 		}
+		if r.Maintenance.On {
+			route.Maintenance = &proxy.Maintenance{Sentence: r.Maintenance.Text}
+		}
 		for _, s := range r.PassSchemes {
 			route.PassSchemes = append(route.PassSchemes, proxy.Scheme{Name: s.Scheme, Prefix: s.Prefix})
 		}

@@ -179,6 +179,9 @@ func (l *loader) routeDefaults(c *Config, r *Route) {
 		if !l.good(&r.ForwardToken) {
 			r.ForwardToken = u.ForwardToken
 		}
+		if !l.good(&r.Maintenance) {
+			r.Maintenance = u.Maintenance
+		}
 		if !l.good(&r.Assertion) {
 			r.Assertion = u.Assertion
 		}

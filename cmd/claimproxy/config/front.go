@@ -107,6 +107,9 @@ func (l *loader) validateAsked(c *Config, r *Route) {
 	if l.good(&r.StripPrefix) {
 		l.bad(&r.StripPrefix, why)
 	}
+	if l.good(&r.Maintenance) {
+		l.bad(&r.Maintenance, why)
+	}
 	if l.good(&r.MaxBody) {
 		l.bad(&r.MaxBody, why)
 	}

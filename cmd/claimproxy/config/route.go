@@ -82,6 +82,11 @@ type Route struct {
 	// "Bearer glsa_", is let in without any question, and the application has to check it.
 	// There are none by default.
 	PassSchemes []PassScheme `yaml:"pass_schemes,many"`
+	// Maintenance has requests that are let in answered with 503 in place of the
+	// application, which is being worked on: true, or a sentence for people, such as "Back
+	// at 14:00." Who may not in is told that, as otherwise. The default is the upstream's,
+	// else false.
+	Maintenance Maintenance `yaml:"maintenance"`
 	// Identify has a public route ask who is calling all the same: people and programs
 	// that are known are told to the application, bad credentials are refused, and who
 	// has none is let in. The default is false.

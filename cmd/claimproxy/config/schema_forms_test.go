@@ -24,6 +24,8 @@ func form(t reflect.Type) *jsonschema.Schema {
 		return text() // which URLs are legal is up to the key
 	case reflect.TypeFor[time.Duration]():
 		return refer("duration")
+	case reflect.TypeFor[Maintenance]():
+		return anyOf(&jsonschema.Schema{Type: "boolean"}, matching(`\S`, "expected "+maintenanceExpected))
 	case reflect.TypeFor[Size]():
 		return matching(sizePattern.String(), "expected "+sizeExpected)
 	case reflect.TypeFor[Count]():
@@ -104,7 +106,7 @@ var togetherness = map[reflect.Type]func(*jsonschema.Schema){
 		s.OneOf = []*jsonschema.Schema{{Required: []string{"allow"}}, {Required: []string{"rules"}}}
 		s.Extras = map[string]any{"dependencies": map[string]any{
 			"shadow": []string{"allow"}, "forward_token": []string{"upstream"}, "cors_preflight": []string{"upstream"}, "method_override": []string{"upstream"},
-			"strip_prefix": []string{"upstream"}, "max_body": []string{"upstream"},
+			"strip_prefix": []string{"upstream"}, "max_body": []string{"upstream"}, "maintenance": []string{"upstream"},
 		}}
 	},
 	reflect.TypeFor[Session](): func(s *jsonschema.Schema) {

@@ -45,6 +45,8 @@ type Upstream struct {
 	// ServerName is the name that certificates of https servers are for. The default is
 	// the host of URL.
 	ServerName string `yaml:"server_name"`
+	// Maintenance is the default for the routes that use this upstream.
+	Maintenance Maintenance `yaml:"maintenance"`
 	// IdentityHeaders is the default for the routes that use this upstream.
 	IdentityHeaders IdentityHeaders `yaml:"identity_headers"`
 	// Assertion is the default for the routes that use this upstream.

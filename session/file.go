@@ -49,6 +49,7 @@ type File struct {
 	listeners // mu guards all that is in memory
 	turns     turns
 	db        *bbolt.DB
+	path      string // of the file; db forgets it while it is closed
 	log       *slog.Logger
 
 	memory residents
@@ -108,7 +109,7 @@ func OpenFile(o FileOptions) (*File, error) {
 		return nil, fmt.Errorf("session store: %w", err)
 	}
 	f := &File{
-		listeners: newListeners(), log: o.Log, memory: newResidents(o.MemoryBytes), doomed: make(map[Key]struct{}), room: o.room,
+		listeners: newListeners(), path: path, log: o.Log, memory: newResidents(o.MemoryBytes), doomed: make(map[Key]struct{}), room: o.room,
 		ops: make(chan *operation, maxBatch), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	if err := f.open(path, o); err != nil {

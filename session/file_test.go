@@ -324,3 +324,24 @@ func TestOpenFileNeedsADirectory(t *testing.T) {
 		t.Error("a file in its place: got no error")
 	}
 }
+
+// TestAFileIsCheckedWhileItCloses, as somebody asks whether a process that ends is ready.
+func TestAFileIsCheckedWhileItCloses(t *testing.T) {
+	f := openFile(t, t.TempDir())
+	begun, checked := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(checked)
+		for err := error(nil); err == nil; err = f.Check(t.Context()) {
+			select {
+			case <-begun:
+			default:
+				close(begun)
+			}
+		}
+	}()
+	<-begun
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	<-checked
+}

@@ -48,7 +48,7 @@ func (f *File) damage(p any) error {
 	}
 	f.state.mu.Unlock()
 	if first {
-		f.log.Error("the file of sessions cannot be used as it should", "file", f.db.Path(), "error", err)
+		f.log.Error("the file of sessions cannot be used as it should", "file", f.path, "error", err)
 	}
 	return err
 }
@@ -79,6 +79,6 @@ func (f *File) Check(ctx context.Context) error {
 
 // isScarce says whether the disk of the file has hardly any room left.
 func (f *File) isScarce() bool {
-	room, ok := f.room(filepath.Dir(f.db.Path()))
+	room, ok := f.room(filepath.Dir(f.path))
 	return ok && room < scarce
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // gitServer is git's own HTTP server, as a CGI program behind a small server, with one bare
@@ -153,6 +154,7 @@ func TestALargeRepositoryGoesThroughInLittleMemory(t *testing.T) {
 	c.config = strings.Replace(c.config, "routes:\n", "routes:\n  - {path: /git/, upstream: recorder, accept_basic_token: true, allow: developers}\n", 1)
 	c.start()
 	m := newTerminal(t)
+	m.patience = 5 * time.Minute
 	m.run("git", "config", "--global", "user.name", "Ada")
 	m.run("git", "config", "--global", "user.email", "ada@example.test")
 	m.run("git", "config", "--global", "core.compression", "0")

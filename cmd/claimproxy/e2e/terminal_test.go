@@ -22,6 +22,8 @@ type terminal struct {
 	t    testing.TB
 	home string
 	env  []string
+	// patience is how long a program may take.
+	patience time.Duration
 }
 
 // newTerminal makes a machine without a keyring.
@@ -40,7 +42,7 @@ func newTerminal(t testing.TB) *terminal {
 	if err := os.Symlink(binary(t), filepath.Join(bin, "claimproxy")); err != nil {
 		t.Fatal(err)
 	}
-	return &terminal{t: t, home: home, env: buildEnvironment(
+	return &terminal{t: t, home: home, patience: patience, env: buildEnvironment(
 		"HOME="+home, "XDG_CONFIG_HOME="+filepath.Join(home, "config"), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(home, "no-bus"), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
 	)}
@@ -66,7 +68,7 @@ func (m *terminal) try(input string, args ...string) ran {
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
-	kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	kill := time.AfterFunc(m.patience, func() { _ = cmd.Process.Kill() })
 	defer kill.Stop()
 	var exit *exec.ExitError
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {

@@ -179,6 +179,8 @@ func (p *Proxy) unknown(rule *policy.Rule, q *Question, err error) Verdict {
 	var rejected *session.Rejected
 	var unavailable *session.Unavailable
 	switch {
+	case err == errNobody: // as for everybody who sends nothing
+		return p.ruled(rule, q, nil)
 	case errors.Is(err, errNobody):
 		// Nobody is known. If a session is over, say so rather than that there
 		// never was one.

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/claimproxy/claimproxy/session"
 )
 
@@ -79,12 +77,12 @@ type entry struct {
 // weight estimates the bytes that an entry takes, the index included that policies make of
 // its claims. Measured are 3.7 KiB for a token with a dozen claims, and for each group 80
 // bytes where others are in it as well, and 130 otherwise.
-func (e *entry) weight() uint32 {
+func (e *entry) weight() int {
 	n := 512
 	if e.identity != nil {
 		n += 512 + weigh(map[string]any(e.identity.Claims))
 	}
-	return uint32(n)
+	return n
 }
 
 func weigh(v any) int {
@@ -104,34 +102,21 @@ func weigh(v any) int {
 	return n
 }
 
-// cache remembers entries. otter bounds the memory and drops what is over; the
-// promise that nothing is believed for too long is kept by get, on the injected
-// clock.
+// cache remembers entries. Its table bounds the memory; that nothing is believed for too
+// long depends on the injected clock alone.
 type cache struct {
 	now     func() time.Time
-	entries *otter.Cache[key, *entry]
+	entries *table
 	// epoch counts what was forgotten. What a lookup found that began before may be
 	// just that, and is not kept.
 	epoch atomic.Uint64
 }
 
 func newCache(now func() time.Time) *cache {
-	return &cache{now: now, entries: otter.Must(&otter.Options[key, *entry]{
-		MaximumWeight: cacheBytes,
-		Weigher:       func(_ key, e *entry) uint32 { return e.weight() },
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[key, *entry]) time.Duration {
-			return max(e.Value.until.Sub(now()), time.Millisecond)
-		}),
-	})}
+	return &cache{now: now, entries: newTable(now, cacheBytes)}
 }
 
-func (c *cache) get(k key) (*entry, bool) {
-	e, ok := c.entries.GetIfPresent(k)
-	if !ok || !c.now().Before(e.until) {
-		return nil, false
-	}
-	return e, true
-}
+func (c *cache) get(k key) (*entry, bool) { return c.entries.get(k) }
 
 // put keeps an entry until the earlier of the token's expiry and maxAge after it
 // was asked for. Of a token without expiry maxAge alone decides. epoch is the cache's
@@ -147,9 +132,9 @@ func (c *cache) put(k key, e *entry, epoch uint64, asked time.Time, maxAge time.
 	if !e.until.After(c.now()) || c.epoch.Load() != epoch {
 		return
 	}
-	c.entries.Set(k, e)
+	c.entries.put(k, e)
 	if c.epoch.Load() != epoch { // somebody has just been through the entries
-		c.entries.Invalidate(k)
+		c.entries.drop(k)
 	}
 }
 
@@ -157,16 +142,5 @@ func (c *cache) put(k key, e *entry, epoch uint64, asked time.Time, maxAge time.
 // goes through all of them, which is for what happens now and then.
 func (c *cache) forget(about func(issuer, subject string) bool) (forgotten []key) {
 	c.epoch.Add(1)
-	for k, e := range c.entries.All() {
-		if id := e.identity; id != nil && about(id.Issuer, id.Subject) {
-			c.entries.Invalidate(k)
-			forgotten = append(forgotten, k)
-		}
-	}
-	return forgotten
-}
-
-func (c *cache) close() {
-	c.entries.InvalidateAll()
-	c.entries.StopAllGoroutines()
+	return c.entries.dropThose(func(e *entry) bool { return e.identity != nil && about(e.identity.Issuer, e.identity.Subject) })
 }

@@ -49,6 +49,15 @@ func compactValue(v any) any {
 	return v
 }
 
+// sameText returns text as the claim has it, if that is the same, and else a text of its own: in
+// no case the part of a whole token that it was read from.
+func sameText(claim any, text string) string {
+	if same, ok := claim.(string); ok && same == text {
+		return same
+	}
+	return strings.Clone(text)
+}
+
 // maxShapes bounds how many different sets of origins are shared.
 const maxShapes = 1000
 

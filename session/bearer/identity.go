@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"slices"
+	"unique"
 
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/provider"
@@ -46,5 +47,7 @@ func (v *Verifier) finish(id *session.Identity, p *provider.Provider, layers []s
 	}
 	if keep {
 		id.Claims, id.Origins = compact(id.Claims), v.shapes.share(id.Origins)
+		id.Subject, id.User = sameText(id.Claims["sub"], id.Subject), sameText(id.Claims[p.UserClaim], id.User)
+		id.ClientID = unique.Make(id.ClientID).Value()
 	}
 }

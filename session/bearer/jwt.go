@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/claimproxy/claimproxy/session"
 	"github.com/claimproxy/claimproxy/session/provider"
@@ -179,6 +180,9 @@ func restrict(p *provider.Provider, c session.Claims, k kind) ([]string, error) 
 	if len(audience) == 0 || k == idToken {
 		return nil, session.Reject(session.ReasonTokenAudience, "The token was issued for another service.",
 			fmt.Errorf("aud %s names no listed client and no configured audience", quote(audience)))
+	}
+	for i := range audience { // which are kept for longer than the token's text
+		audience[i] = strings.Clone(audience[i])
 	}
 	return audience, nil
 }

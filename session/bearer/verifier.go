@@ -81,12 +81,8 @@ func New(c Config) *Verifier {
 	return v
 }
 
-// Close ends the lookups under way, forgets all tokens and ends the cache's
-// goroutine. It is for when no request uses the verifier any more.
-func (v *Verifier) Close() {
-	v.end()
-	v.cache.close()
-}
+// Close ends the lookups under way. It is for when no request uses the verifier any more.
+func (v *Verifier) Close() { v.end() }
 
 // Forget has the tokens of a person checked again when they are next presented: their
 // provider has ended a login of theirs, and may have revoked what came of it.

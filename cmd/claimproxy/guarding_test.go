@@ -37,6 +37,17 @@ func newFort(t *testing.T, limits limit.Limits, encrypted bool, from ...string) 
 		f.refused[which]++
 	}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hijack" { // as what becomes a websocket
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+			_, _ = io.Copy(io.Discard, c)
+			return
+		}
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "answer to "+r.URL.Path)
 	}))
@@ -44,7 +55,7 @@ func newFort(t *testing.T, limits limit.Limits, encrypted bool, from ...string) 
 		f.Listener = &elsewhere{Listener: f.Listener, from: from}
 	}
 	f.Listener = guarding{f.Listener, f.limiter}
-	f.Config.ReadHeaderTimeout, f.Config.IdleTimeout = 400*time.Millisecond, 400*time.Millisecond
+	f.Config.ReadHeaderTimeout, f.Config.IdleTimeout = 3*time.Second, 3*time.Second
 	if len(from) > 0 {
 		f.Config.IdleTimeout = time.Minute // it is about how many there are
 	}
@@ -131,7 +142,7 @@ func TestSlowloris(t *testing.T) {
 	}{
 		"nothing comes":                  {0, nil, nil},
 		"it stops in the middle":         {0, []string{get + host}, []string{"408"}},
-		"it drips":                       {100 * time.Millisecond, dripping, []string{"408"}},
+		"it drips":                       {300 * time.Millisecond, dripping, []string{"408"}},
 		"in the second request":          {50 * time.Millisecond, []string{whole, get, host}, []string{"200", "408"}},
 		"in a line":                      {50 * time.Millisecond, []string{whole, "GET /a HT"}, []string{"200", "400"}}, // so says net/http
 		"idle after a request":           {0, []string{whole}, []string{"200"}},
@@ -266,4 +277,27 @@ func TestRefusedConnectionsDoNotEndTheListener(t *testing.T) {
 	if _, err := f.Listener.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestWebsocketsAreConnectionsOfAnAddress as long as they are open, though net/http has
+// given them away.
+func TestWebsocketsAreConnectionsOfAnAddress(t *testing.T) {
+	f := newFort(t, limit.Limits{Connections: 1}, false, "203.0.113.7")
+	c, err := net.Dial("tcp", f.Server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = io.WriteString(c, "GET /hijack HTTP/1.1\r\nHost: a.example\r\n\r\n")
+	var b [12]byte
+	if _, err := io.ReadFull(c, b[:]); err != nil || string(b[:]) != "HTTP/1.1 101" {
+		t.Fatalf("got %q, %v", b, err)
+	}
+	const get = "GET /a HTTP/1.0\r\n\r\n"
+	if answer := f.talk(t, 0, get); answer != "" {
+		t.Errorf("beside it: got %q", answer)
+	}
+	c.Close()
+	eventually(t, "there is room again", func() bool { return strings.Contains(f.talk(t, 0, get), "200 OK") })
 }

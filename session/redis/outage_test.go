@@ -221,6 +221,11 @@ func TestNothingConfirmedIsLostWhenRedisIsKilled(t *testing.T) {
 			})
 		}
 		time.Sleep(100 * time.Millisecond)
+		waitFor(t, "sessions that are kept and ended", func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(kept) > 0 && len(ended) > 0
+		})
 		s.kill()
 		wg.Wait()
 		s.start(t)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,24 @@ import (
 
 // writes remembers each write.
 type writes struct {
-	all  []string
 	fail error
+
+	mu  sync.Mutex
+	all []string
+}
+
+// take returns them, and forgets them.
+func (w *writes) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.all
+	w.all = nil
+	return all
 }
 
 func (w *writes) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.all = append(w.all, string(b))
 	return len(b), w.fail
 }
@@ -31,10 +45,9 @@ func TestLinesAreGathered(t *testing.T) {
 		expect := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
-			if diff := cmp.Diff(want, to.all); diff != "" {
+			if diff := cmp.Diff(want, to.take()); diff != "" {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
-			to.all = nil
 		}
 		l.soon([]byte("alone\n"), time.Now())
 		expect("alone\n")
@@ -69,10 +82,11 @@ func TestGatheredLinesAreBounded(t *testing.T) {
 		}
 		l.flush()
 		longest := 0
-		for _, w := range to.all {
+		all := to.take()
+		for _, w := range all {
 			longest = max(longest, len(w))
 		}
-		if got := len(strings.Join(to.all, "")); got != n*len(line) || longest > maxGathered || len(to.all) > n*len(line)/maxGathered+2 {
+		if got := len(strings.Join(all, "")); got != n*len(line) || longest > maxGathered || len(all) > n*len(line)/maxGathered+2 {
 			t.Errorf("%d bytes in %d writes, the longest of %d", got, len(to.all), longest)
 		}
 		if !slices.Equal(l.waiting, nil) {

@@ -120,6 +120,7 @@ providers:
       - {client_id: native, client_secret: native-secret}
       - {client_id: jwt}
     bearer: {audiences: [load]}
+limits: {sign_ins_per_minute: 0, failed_tokens_per_minute: 0}
 `, s.way.scheme(), host, addr, dir, w.provider.Issuer(), port)
 	if s.redis {
 		server, err := s.at, error(nil)

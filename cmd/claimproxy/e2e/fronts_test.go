@@ -121,6 +121,13 @@ func (s *site) startBehindNginxAt(servers, endpoints string) {
 	}
 	t.Cleanup(p.kill)
 	p.showOnFailure(t)
+	eventually(t, patience, "nginx listens", func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
 	s.start()
 	// Until claimproxy is there, nginx answers with an error of its own.
 	eventually(t, patience, "claimproxy answers behind nginx", func() bool { return get(t, s.url+endpoints+"/style.css").status == http.StatusOK })

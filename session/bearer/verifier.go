@@ -119,8 +119,11 @@ func (v *Verifier) Verify(ctx context.Context, shown session.Presented) (*sessio
 	e, ok := v.cache.get(key)
 	if ok {
 		e.found()
-	} else if e, err = v.lookUpToken(ctx, chosen, key, &shown); err != nil {
-		return nil, err
+	} else {
+		asked := shown // which outlives this call, and shown need not
+		if e, err = v.lookUpToken(ctx, chosen, key, &asked); err != nil {
+			return nil, err
+		}
 	}
 	identity, err := v.admit(e, shown)
 	if err == nil {

@@ -117,9 +117,6 @@ func requestTarget(r *http.Request, scheme string) (Target, error) {
 	return t, nil
 }
 
-// origin is the target's own origin, as a browser would write it.
-func (t Target) origin() string { return t.Scheme + "://" + t.Authority }
-
 // requestURI is the target as it is forwarded.
 func (t Target) requestURI() string {
 	if t.HasQuery {

@@ -80,7 +80,7 @@ func New(c Config) *Metrics {
 		identities: newIdentities(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "claimproxy_requests_total",
-			Help: "Requests, by how they came out. The route is empty where none matched; route, decision and reason are empty for claimproxy's own pages; the policy is empty where a condition without a name decided, or none.",
+			Help: "Requests, by how they came out. The route is empty where none matched; route, decision and reason are empty for claimproxy's own pages, where no limit was met; the policy is empty where a condition without a name decided, or none.",
 		}, []string{"route", "policy", "decision", "reason", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "claimproxy_request_duration_seconds",

@@ -2,7 +2,10 @@ package config
 
 import (
 	"strconv"
+	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // HSTS has browsers come by https alone, also when somebody types an address or follows an
@@ -19,6 +22,22 @@ type HSTS struct {
 	// months to get off. It takes IncludeSubdomains and a MaxAge of 365d. The default is
 	// false.
 	Preload bool `yaml:"preload"`
+}
+
+func (h *HSTS) decode(l *loader, n *yaml.Node, path string) bool {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		f := l.fault(n, path, "expected a mapping, got %s", l.describe(n))
+		switch {
+		case n.Value == "true":
+			f.hint("write {max_age: 365d}")
+		case n.Value == "false":
+			f.hint("leave it out")
+		case isText(n) && !strings.ContainsAny(n.Value, ": "):
+			f.hint("write {max_age: %s}", n.Value)
+		}
+		return false
+	}
+	return l.structureInto(h, n, path)
 }
 
 // hstsYear is what the list wants, and the default.

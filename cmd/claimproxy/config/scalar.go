@@ -34,7 +34,11 @@ func (l *loader) text(n *yaml.Node, v reflect.Value, path string, opt options) b
 	}
 	if !isText(n) {
 		f := l.fault(n, path, "expected %s, got %s", expected, l.describe(n))
-		if !isEnum {
+		switch meant := meantListen(n.Value); {
+		case isEnum:
+		case n.Tag == "!!int" && meant != "" && (strings.HasPrefix(path, "listen") || strings.HasPrefix(path, "redirect_http")):
+			f.hint("%s", meant) // quotes alone would not do
+		default:
 			f.hint("%s", quoteHint(n))
 		}
 		return false

@@ -30,7 +30,7 @@ func (s *Size) decode(l *loader, n *yaml.Node, path string) bool {
 	m := sizePattern.FindStringSubmatch(n.Value)
 	if m == nil {
 		f := l.fault(n, path, "expected %s, got %s", sizeExpected, quote(n.Value))
-		if other := otherSize.FindStringSubmatch(strings.ToLower(n.Value)); other != nil {
+		if other := otherSize.FindStringSubmatch(strings.ToLower(n.Value)); other != nil && strings.Trim(other[1], "0") != "" {
 			unit := "B"
 			if other[2] != "" {
 				unit = strings.ToUpper(other[2]) + "iB"

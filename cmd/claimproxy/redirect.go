@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claimproxy/claimproxy/cmd/claimproxy/config"
 	"github.com/claimproxy/claimproxy/proxy"
 )
 
@@ -22,14 +23,14 @@ type redirect struct {
 
 // redirectHTTP serves the listeners for plain HTTP until stop is called. What goes wrong
 // is told to failed.
-func (p *process) redirectHTTP(failed chan<- error) (stop func()) {
+func (p *process) redirectHTTP(c *config.Limits, failed chan<- error) (stop func()) {
 	server := &http.Server{
 		Handler:           &redirect{origin: p.current.origin, shown: p.shown},
 		ConnState:         guardState,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      10 * time.Second,
-		MaxHeaderBytes:    128 << 10, // with which the same request would be taken over https
+		MaxHeaderBytes:    int(c.HeaderBytes), // with which the same request would be taken over https
 		ErrorLog:          proxy.ErrorLog(p.watch.log),
 		// "OPTIONS *" is for no host of ours either.
 		DisableGeneralOptionsHandler: true,

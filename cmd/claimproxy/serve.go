@@ -156,10 +156,13 @@ func serve(ctx context.Context, c *compiled, p *process, r *reloader, told <-cha
 		addrs[i] = l.Addr()
 		go func() { failed <- server.Serve(p.watch.accepting(l)) }()
 	}
-	defer p.redirectHTTP(failed)()
+	defer p.redirectHTTP(&c.config.Limits, failed)()
 	attrs := []any{"public_url", c.config.PublicURL.String(), "listen", fmt.Sprint(addrs), "version", buildLine()}
 	if p.admin != nil {
 		attrs = append(attrs, "admin", p.admin.listener.Addr().String())
+	}
+	for _, l := range p.redirecting {
+		attrs = append(attrs, "redirect_http", l.Addr().String())
 	}
 	log.Info("serving", attrs...)
 	p.stand("")

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
@@ -121,5 +122,38 @@ func TestBodiesThatNeverComeOnHTTP2(t *testing.T) {
 	}
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// TestFormsForOwnPagesThatNeverComeOnHTTP2 do not hold their stream either: whoever asks for
+// such a page is a stranger, and streams are cheap.
+func TestFormsForOwnPagesThatNeverComeOnHTTP2(t *testing.T) {
+	read := make(chan error, 1)
+	h := application(t, http.NotFoundHandler(), func(c *Config) {
+		c.Own = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, err := io.ReadAll(r.Body)
+			read <- err
+		})
+	})
+	srv := httptest.NewUnstartedServer(h.proxy)
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	never, hold := io.Pipe()
+	defer hold.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*ownBody)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "POST", srv.URL+"/.auth/backchannel-logout/invent", never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = publicHost
+	res, err := srv.Client().Do(req)
+	if err != nil {
+		t.Fatalf("got no answer: %v", err)
+	}
+	res.Body.Close()
+	if err := <-read; !isTooSlow(err) {
+		t.Errorf("the body ended with %v, want that it did not come in time", err)
 	}
 }

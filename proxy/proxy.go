@@ -314,6 +314,10 @@ func (p *Proxy) serveOwn(x *exchange) {
 	}
 	x.own = true
 	leaveBody(x, ownBody)
+	if x.request.ProtoMajor != 1 && x.request.ContentLength != 0 {
+		// There it ends the stream's body alone.
+		_ = http.NewResponseController(x).SetReadDeadline(time.Now().Add(ownBody))
+	}
 	r := *x.request
 	r.Host, r.RemoteAddr = x.target.Authority, x.client
 	switch {

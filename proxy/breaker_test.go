@@ -25,8 +25,10 @@ func newHanging(t *testing.T) *hanging {
 	h, over := new(hanging), make(chan struct{})
 	h.hangs.Store(true)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.asked.Add(1)
-		if h.hangs.Load() {
+		if r.UserAgent() != "claimproxy" { // which looks whether it answers
+			h.asked.Add(1)
+		}
+		if h.hangs.Load() || r.URL.Path == "/slow" {
 			select {
 			case <-over:
 			case <-r.Context().Done():
@@ -115,6 +117,27 @@ func TestAServerThatHangsHoldsNobodyUpForLong(t *testing.T) {
 	}
 	if n := strings.Count(lines.String(), "does not answer in time"); n != 1 {
 		t.Errorf("it is told %d times", n)
+	}
+}
+
+// TestOneSlowPageKeepsAServerFromNobody: somebody who asks for it again and again wins every
+// request that is let through, and the others are let in all the same.
+func TestOneSlowPageKeepsAServerFromNobody(t *testing.T) {
+	app := newHanging(t)
+	app.hangs.Store(false)
+	h, advance := breaking(t, nil, app.url)
+	for range 3 {
+		for range tolerated + 2 {
+			h.get(t, "/slow")
+		}
+		advance(lookPause)
+		deadline := time.Now().Add(10 * time.Second)
+		for h.get(t, "/").StatusCode != http.StatusOK {
+			if time.Now().After(deadline) {
+				t.Fatal("a server that answers is kept from everybody")
+			}
+			time.Sleep(time.Millisecond)
+		}
 	}
 }
 

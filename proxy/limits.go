@@ -3,7 +3,9 @@ package proxy
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/claimproxy/claimproxy/proxy/limit"
@@ -13,6 +15,9 @@ import (
 // is done before anything else is: nobody is asked who it is, and the body is not read.
 func (p *Proxy) withinLimits(x *exchange) bool {
 	room := p.limiter.Begin()
+	if room && p.limiter.Crowded() && !p.mayShare(x) {
+		return false
+	}
 	if !room {
 		// It is not this client who has sent too many, and another claimproxy may have room
 		// for it: balancers try again after 503 (RFC 9110 section 15.6.4), and not after 429.
@@ -34,6 +39,33 @@ func (p *Proxy) withinLimits(x *exchange) bool {
 	}
 	return true
 }
+
+// mayShare refuses a request of an address that has more than its part of those that may be
+// under way, when there is not much room left. Others are not to be kept out by it alone.
+func (p *Proxy) mayShare(x *exchange) bool {
+	x.client = p.client(x.request)
+	from, err := netip.ParseAddr(x.client)
+	if err != nil { // nobody's
+		return true
+	}
+	if p.limiter.Share(from) {
+		x.shares = from
+		return true
+	}
+	p.limiter.Tell(limit.Requests, x.client)
+	v := Verdict{
+		Outcome: TooMany, Reason: ReasonTooManyRequests, RetryAfter: shareAgain,
+		Sentence: "Too many requests of your address are under way just now.",
+	}
+	if p.trusts(x.request) && strings.HasPrefix(x.request.RequestURI, p.endpoints+"/check") {
+		v.Outcome = Unavailable // whoever asks may not know what to do with 429, see check
+	}
+	p.refuse(x, v)
+	return false
+}
+
+// shareAgain is when to try again.
+const shareAgain = time.Second
 
 // tooManyFields reports whether a header has more lines than that.
 func tooManyFields(h http.Header, most int) bool {

@@ -92,6 +92,38 @@ func TestTenThousandHeaderFields(t *testing.T) {
 	h.events.next(t)
 }
 
+// TestOneAddressKeepsNobodyOut: where one has its part of what there is room for it gets 429,
+// and others go on.
+func TestOneAddressKeepsNobodyOut(t *testing.T) {
+	h := application(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), bounded(limit.Limits{Requests: 200}))
+	l, from := h.config.Limiter, "X-Forwarded-For: 203.0.113.7"
+	for range 100 {
+		l.Begin()
+	}
+	for range 10 { // what is shared is let go of
+		if res := h.get(t, "/", from); res.StatusCode != 200 {
+			t.Fatalf("got %d", res.StatusCode)
+		}
+		h.events.next(t)
+	}
+	here := netip.MustParseAddr("203.0.113.7")
+	for range 50 {
+		if !l.Share(here) {
+			t.Fatal("something of its part is not given back")
+		}
+	}
+	h.wantTooMany(t, "/", h.get(t, "/", from), http.StatusTooManyRequests)
+	if res := h.get(t, "/", "X-Forwarded-For: 203.0.113.8"); res.StatusCode != 200 {
+		t.Errorf("somebody else: got %d", res.StatusCode)
+	}
+	h.events.next(t)
+	l.Unshare(here)
+	if res := h.get(t, "/", from); res.StatusCode != 200 {
+		t.Errorf("with room in its part: got %d", res.StatusCode)
+	}
+	h.events.next(t)
+}
+
 // TestInFlightFlood: there is room for so many requests, streams among them, and for no
 // more, whatever they ask for; and again as soon as they have ended.
 func TestInFlightFlood(t *testing.T) {

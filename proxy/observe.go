@@ -8,6 +8,7 @@ import (
 	"encoding/base32"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -69,12 +70,13 @@ type exchange struct {
 	target   Target
 	route    *Entry // nil: none was found, or looked for
 	verdict  Verdict
-	returnTo string  // where to go after signing in, if not to what was asked for
-	own      bool    // it is for a page of our own
-	upstream string  // the name of the one that was asked
-	server   *server // the one of its servers that has answered
-	direct   bool    // it went the short way
-	leftOut  int     // see Event.LeftOut
+	returnTo string     // where to go after signing in, if not to what was asked for
+	own      bool       // it is for a page of our own
+	shares   netip.Addr // that it is counted for, see withinLimits
+	upstream string     // the name of the one that was asked
+	server   *server    // the one of its servers that has answered
+	direct   bool       // it went the short way
+	leftOut  int        // see Event.LeftOut
 	// status is what was sent, 0 as long as nothing was.
 	status int
 	// finished is set when the walk has come to its end without a panic.
@@ -116,6 +118,9 @@ func (x *exchange) setRequestID() { x.Header()["X-Request-Id"] = x.requestID[:1:
 // end reports what happened, once for each request.
 func (p *Proxy) end(x *exchange) {
 	p.limiter.End()
+	if x.shares.IsValid() {
+		p.limiter.Unshare(x.shares)
+	}
 	r, status := x.request, x.status
 	if !x.finished && status >= 200 {
 		// An answer broke off. What came of it is sent before the connection breaks,

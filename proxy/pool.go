@@ -42,6 +42,9 @@ type server struct {
 	sick  atomic.Bool
 	ill   atomic.Int32 // bad answers in a row
 	asked atomic.Int64 // when, Unix milliseconds
+	// Of the questions to one that hangs, see breaker.
+	looking atomic.Bool
+	looked  atomic.Int64 // when, Unix milliseconds
 }
 
 const (
@@ -134,7 +137,7 @@ func (p *pool) send(x *exchange, req *http.Request) (*http.Response, error) {
 	for {
 		s, bit := p.pick(tried)
 		if s == nil {
-			if failed == errNoServer && p.someHangs() {
+			if failed == errNoServer && p.someHang(nameOf(x)) {
 				failed = errHangs
 			}
 			return nil, failed

@@ -72,6 +72,7 @@ type Limiter struct {
 	returns     buckets
 	tokens      buckets
 	connections tallies
+	shares      tallies
 }
 
 var unlimited Limits
@@ -108,6 +109,26 @@ func (l *Limiter) Begin() bool {
 	most := l.Limits().Requests
 	return most == 0 || n <= int64(most)
 }
+
+// fewRequests is a bound on requests that is too small to be shared.
+const fewRequests = 100
+
+// Crowded says whether half of all requests that may be under way are, so that each address
+// has to Share the rest with others.
+func (l *Limiter) Crowded() bool {
+	most := l.Limits().Requests
+	return most >= fewRequests && l.underWay.Load() > int64(most/2)
+}
+
+// Share counts a request of an address that has begun while it is Crowded, and says whether there is room for it: of the other half an address may have
+// half, so that none keeps the others out alone. If there is, Unshare has to be called at
+// its end. Who has no address shares with nobody.
+func (l *Limiter) Share(from netip.Addr) bool {
+	return l.shares.add(from, l.Limits().Requests/4)
+}
+
+// Unshare counts the end of a request for which there was room.
+func (l *Limiter) Unshare(from netip.Addr) { l.shares.remove(from) }
 
 // End counts the end of a request.
 func (l *Limiter) End() { l.underWay.Add(-1) }

@@ -252,6 +252,40 @@ func heap() uint64 {
 }
 
 // TestManyAtOnce is for the race detector.
+// TestOneAddressTakesNotEverything: once it is crowded an address has its part, and others
+// have theirs until there is no room at all.
+func TestOneAddressTakesNotEverything(t *testing.T) {
+	l := limiter(newClock(), Limits{Requests: 200})
+	flood, other := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")
+	let := 0
+	for range 1000 {
+		if l.Begin() && (!l.Crowded() || l.Share(flood)) {
+			let++
+		} else {
+			l.End()
+		}
+	}
+	if let != 150 {
+		t.Errorf("one address has %d requests under way, want 150", let)
+	}
+	if l.Share(netip.MustParseAddr("2001:db8::2")) {
+		t.Error("another address of the same network has a part of its own")
+	}
+	for range 50 {
+		if !l.Begin() || !l.Crowded() || !l.Share(other) {
+			t.Fatal("somebody else is kept out")
+		}
+	}
+	l.Unshare(flood)
+	l.End()
+	if !l.Begin() || !l.Share(flood) {
+		t.Error("where one has ended there is no room for another")
+	}
+	if few := limiter(newClock(), Limits{Requests: 3}); !few.Begin() || !few.Begin() || !few.Begin() || few.Crowded() {
+		t.Error("so few are shared")
+	}
+}
+
 func TestManyAtOnce(t *testing.T) {
 	l := new(Limiter)
 	var all sync.WaitGroup

@@ -36,8 +36,9 @@ type Limits struct {
 	// ever: less is answered with 408. The default is 128B, and 1B is next to none.
 	BodyRate Size `yaml:"body_rate"`
 	// Requests is how many requests may be under way at once, websockets and other streams
-	// among them: more are answered with 503, so that a balancer takes them elsewhere. The
-	// default is 10000, 0 is no limit.
+	// among them: more are answered with 503, so that a balancer takes them elsewhere. Once
+	// half of that many are, one address gets at most a quarter of it more, and then 429: it
+	// does not keep the others out alone. The default is 10000, 0 is no limit.
 	Requests Count `yaml:"requests"`
 	// ConnectionsPerAddress is how many connections an address may have open: more are
 	// closed at once. The default is 1000, 0 is no limit.

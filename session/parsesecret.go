@@ -75,7 +75,7 @@ func distinct(raw []byte) int {
 // looksWritten tells words from random text by how often the kind of character
 // changes: from small letters to capitals, digits or signs. In random base64 two of
 // three neighbours differ, in words few do. A random text of 43 characters is mistaken
-// for words once in a million times.
+// for words once in ten million times.
 func looksWritten(text string) bool {
 	changes, before := 0, 0
 	for i := range len(text) {
@@ -93,7 +93,7 @@ func looksWritten(text string) bool {
 		}
 		before = kind
 	}
-	return changes*10 < (len(text)-1)*3
+	return changes*4 < len(text)-1
 }
 
 func decodeHex(text string) ([]byte, bool) {

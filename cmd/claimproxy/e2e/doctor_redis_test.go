@@ -72,7 +72,7 @@ func TestTheDoctorKnowsWhatIsWrongWithARedis(t *testing.T) {
 		"no memory left": {server: "maxmemory 1\nmaxmemory-policy noeviction", says: map[string]string{
 			"Redis": "ok: ", "keeping": "problem: sessions can be looked up, and none can be kept: redis answers OOM: its memory is full",
 		}, code: 1},
-		"a node of a Cluster": {server: "cluster-enabled yes\ncluster-port 0", says: map[string]string{"Redis": answers + "CLUSTERDOWN: "}, code: 1},
+		"a node of a Cluster": {server: "cluster-enabled yes\ncluster-port " + fmt.Sprint(freePort(t)), says: map[string]string{"Redis": answers + "CLUSTERDOWN: "}, code: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
